@@ -44,6 +44,14 @@ pub enum CiError {
     NoMarker { file: String },
     #[error("{file} is not what `applecart renew --due 60d --format json` writes")]
     NoSheets { file: String, source: serde_json::Error },
+    #[error(
+        "there is no list of renewals at {file}: `ci schedule` did not run, or could not make one. No issue was opened or closed"
+    )]
+    NoList { file: String },
+    #[error("{folder} is a link, and may lead out of the repository; nothing was written")]
+    Link { folder: String },
+    #[error("there is no SHA-256 to compare the program with: nothing was compared")]
+    NoDigest,
     #[error("{what}")]
     Forge { what: Told, forge: Forge, source: SinkError },
     #[error("the program {program} has SHA-256 {found}, and not {wanted}")]

@@ -88,7 +88,9 @@ enum Command {
     /// One for each tenant with its renewal sheets, at most 20 new ones in a run, the most urgent
     /// first; the rest is counted and comes with the next runs. It is closed when a reading shows that
     /// nothing of it is due any more; on Azure, where it is a work item, it never is. One that a person
-    /// closed stays closed. Needs the token of `ci comment`, with the right to write issues.
+    /// closed stays closed. Needs the token of `ci comment`, with the right to write issues. Ends with
+    /// 64 where there is no list, because `ci schedule` could not make it: who has nothing due has an
+    /// empty one.
     #[command(after_help = "Examples:
   applecart ci issues
   applecart ci issues --work-item-type 'Product Backlog Item'")]
@@ -114,8 +116,9 @@ enum Command {
     /// Tell which program this is, and whether it is the one that was installed
     ///
     /// Compares the program's own SHA-256 with APPLECART_SHA256, or with --sha256, and ends with 7
-    /// where it differs: another job or step has replaced it. What has to be safe before the program is
-    /// run for the first time is the install step's to check.
+    /// where it differs: another job or step has replaced it. Without a digest nothing was compared: it
+    /// says so and ends with 64. What has to be safe before the program is run for the first time is the
+    /// install step's to check.
     #[command(after_help = "Examples:
   applecart ci install-check
   applecart ci install-check --sha256 9f2c…")]
@@ -226,7 +229,8 @@ fn pull_request(
     // What a host that is known says counts more.
     let is_own = args.own && forge.is_none();
     let is_fork = args.fork || (proposed.is_fork && !is_own);
-    make(&args.kept.out)?;
+    let report = "gl-code-quality-report.json";
+    args.kept.begin(&context.repo, &["plan.json", "plan.md", report])?;
     let plan = args.kept.file("plan.md");
     if !is_fork {
         // Until there is a plan of this commit, the comment must not go on showing an earlier one.
@@ -294,10 +298,7 @@ fn comment(
 
 fn issues(options: &IssueOptions, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let file = escape(&options.file.display().to_string());
-    let Some(told) = ci::issues(context, options)? else {
-        output.note(&format!("there are no renewals to tell: {file}"));
-        return Ok(Outcome::Done);
-    };
+    let told = ci::issues(context, options)?;
     output.result(&format!("renewals: {} opened, {} closed\n", told.opened, told.closed))?;
     if let (tenants @ 1.., renewals) = told.waiting {
         output.note(&format!(
@@ -319,9 +320,8 @@ fn install_check(
     let bytes = std::fs::read(&program).map_err(CliError::file(&program, "read"))?;
     let (found, program) = (Sha256::of(&bytes).to_string(), program.display().to_string());
     let named = context.environment.variable("APPLECART_SHA256");
-    if let Some(wanted) = wanted.map(|digest| digest.to_string()).or(named)
-        && !wanted.eq_ignore_ascii_case(&found)
-    {
+    let wanted = wanted.map(|digest| digest.to_string()).or(named);
+    if let Some(wanted) = wanted.clone().filter(|wanted| !wanted.eq_ignore_ascii_case(&found)) {
         return Err(CiError::OtherProgram { program, found, wanted }.into());
     }
     output.result(&format!(
@@ -329,7 +329,8 @@ fn install_check(
         env!("CARGO_PKG_VERSION"),
         escape(&program)
     ))?;
-    Ok(Outcome::Done)
+    // An output of a job that got lost must not pass for a digest that is the same.
+    wanted.map(|_| Outcome::Done).ok_or_else(|| CiError::NoDigest.into())
 }
 
 impl Kept {
@@ -337,14 +338,37 @@ impl Kept {
         self.out.join(name)
     }
 
+    /// Makes the folder, and removes what an earlier run or the commit itself has there by the names of
+    /// this step's files.
+    ///
+    /// Whoever proposes a change decides what is checked out. A link among it would lead what is written
+    /// to any file of the runner, and a plan of theirs would be kept as this one's.
+    fn begin(&self, repo: &Path, names: &[&str]) -> Result<(), CliError> {
+        let absolute = |path| std::path::absolute(path).map_err(CliError::file(path, "find"));
+        let (out, repo) = (absolute(&self.out)?, absolute(repo)?);
+        let repo: PathBuf = repo.components().collect();
+        let in_repo = out.ancestors().skip(1).take_while(|at| at.starts_with(&repo) && *at != repo);
+        let link = std::iter::once(out.as_path()).chain(in_repo).find(|at| at.is_symlink());
+        if let Some(link) = link {
+            return Err(CiError::Link { folder: link.display().to_string() }.into());
+        }
+        std::fs::create_dir_all(&out).map_err(CliError::file(&self.out, "make"))?;
+        for name in names {
+            let file = self.file(name);
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(CliError::file(&file, "remove")(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The same as a word of a command.
     fn text(&self, name: &str) -> String {
         self.file(name).display().to_string()
     }
-}
-
-fn make(folder: &Path) -> Result<(), CliError> {
-    std::fs::create_dir_all(folder).map_err(CliError::file(folder, "make"))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {

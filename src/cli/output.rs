@@ -68,11 +68,15 @@ impl Output {
         let _ = copy.write_all(anstream::adapter::strip_str(text).to_string().as_bytes());
     }
 
-    /// The same, with the result in this file, where there is one. `-` is standard output.
+    /// The same, with the result in this file; where a command names none, where it went before. `-` is
+    /// standard output.
     pub(super) fn with_file(&self, file: Option<PathBuf>) -> Self {
-        let file = file.filter(|path| path != Path::new("-"));
-        let out = if file.is_some() { ColorChoice::Never } else { self.out };
-        Self { file, out, ..self.clone() }
+        match file {
+            // A step of a pipeline gives a command its file, and the command is given none by its words.
+            None => self.clone(),
+            Some(file) if file == Path::new("-") => Self { file: None, ..self.clone() },
+            Some(file) => Self { file: Some(file), out: ColorChoice::Never, ..self.clone() },
+        }
     }
 
     /// Writes a result. A reader that went away (`| head`) is no error: the command ends quietly,

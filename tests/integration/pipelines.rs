@@ -255,6 +255,8 @@ fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
     step(&clone, &["schedule", "--fail-within", "14d"], &[NO_KEY]).ends_with(0);
     let renewals = read(&clone, "renewals.md");
     assert!(renewals.contains("Do not download it again. Review this branch"), "{renewals}");
+    let status = read(&clone, "status.md");
+    assert!(status.contains("Applecart status") && status.contains("contoso"), "{status}");
 
     hub.world.git(&["push", "--quiet", "origin", "--delete", "renew/contoso"]);
     step(&clone, &["schedule", "--fail-within", "14d"], &[NO_KEY]).ends_with(0);
@@ -273,6 +275,64 @@ fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
     for branch in ["applecart/ledger", "applecart/notes"] {
         assert_eq!(hub.git(&["rev-list", "--count", branch]), "1", "nothing is recorded");
     }
+}
+
+/// Yesterday's page and an empty one would both read as if all were well.
+#[test]
+fn a_morning_that_could_read_nothing_says_so_on_every_page_and_in_the_summary() {
+    let hub = hub();
+    let clone = hub.clone("main", &[]);
+    let summary = clone.folder.join("summary.md");
+    let host = ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    step(&clone, &["schedule"], &[NO_KEY, host]).ends_with(0);
+    let shown = std::fs::read_to_string(&summary).unwrap();
+    assert!(shown.contains("Applecart status"), "{shown}");
+    std::fs::remove_file(&summary).unwrap();
+
+    std::fs::write(clone.folder.join("applecart.yaml"), "x: [").unwrap();
+    clone.commit("A mistake");
+    clone.git(&["push", "--quiet", "origin", "main"]);
+    assert_ne!(step(&clone, &["schedule"], &[NO_KEY, host]).code, 0);
+    let shown = std::fs::read_to_string(&summary).unwrap();
+    for what in ["status", "renewals", "plan"] {
+        let page = read(&clone, &format!("{what}.md"));
+        assert!(page.starts_with(&format!("### No Applecart {what}")), "{what}: {page}");
+        assert!(shown.contains(&page), "{what}: {shown}");
+    }
+    for file in ["plan.json", "renewals.json"] {
+        assert!(!clone.folder.join("applecart-out").join(file).exists(), "{file} is yesterday's");
+    }
+}
+
+/// Who proposes a change decides what is checked out.
+#[cfg(unix)]
+#[test]
+fn what_a_pull_request_has_in_the_folder_of_results_is_neither_followed_nor_kept() {
+    use std::os::unix::fs::symlink;
+    let hub = hub();
+    let clone = hub.clone("proposed", &["--branch", "renew/contoso"]);
+    let (out, victim) = (clone.folder.join("applecart-out"), clone.folder.join("victim"));
+    std::fs::write(&victim, "theirs").unwrap();
+    for is_fork in [false, true] {
+        std::fs::create_dir_all(&out).unwrap();
+        for name in ["plan.md", "plan.json", "gl-code-quality-report.json"] {
+            let _ = std::fs::remove_file(out.join(name));
+            symlink(&victim, out.join(name)).unwrap();
+        }
+        check(&clone, Host::Gitlab, is_fork, &[]).ends_with(0);
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "theirs", "fork: {is_fork}");
+        assert_eq!(out.join("plan.md").exists(), !is_fork);
+        assert_eq!(out.join("plan.json").exists(), !is_fork);
+    }
+    // The folder itself, and one above it.
+    std::fs::remove_dir_all(&out).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path(), &out).unwrap();
+    for folder in ["applecart-out", "applecart-out/deep"] {
+        let run = check(&clone, Host::Github, false, &["--out", folder]).ends_with(7);
+        run.says("applecart-out is a link").says("Remove the link from the commit");
+    }
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -400,7 +460,8 @@ fn the_program_says_whether_it_is_the_one_that_was_installed() {
         finish(command)
     };
     run(&right).ends_with(0).says(&right);
-    run("").ends_with(0).says(&right);
+    // What the job before told got lost.
+    run("").ends_with(64).says(&right).says("nothing was compared");
     run(&"0".repeat(64)).ends_with(7).says("Do not run it");
 }
 

@@ -35,10 +35,9 @@ pub struct IssuesTold {
 }
 
 /// Opens an issue for each tenant that has a renewal due, once for each renewal, and closes those
-/// whose renewals a reading shows to be done. One that a person closed stays closed. `None` where
-/// there is no file: the step before failed.
-pub fn issues(context: &Context, options: &IssueOptions) -> Result<Option<IssuesTold>, AppError> {
-    let Some(sheets) = read(&options.file)? else { return Ok(None) };
+/// whose renewals a reading shows to be done. One that a person closed stays closed.
+pub fn issues(context: &Context, options: &IssueOptions) -> Result<IssuesTold, AppError> {
+    let sheets = read(&options.file)?;
     let forge = options.forge;
     let tracker = Tracker { client: client(context, forge)?, options };
     let mut told = IssuesTold::default();
@@ -48,14 +47,16 @@ pub fn issues(context: &Context, options: &IssueOptions) -> Result<Option<Issues
         forge,
         source,
     })?;
-    Ok(Some(told))
+    Ok(told)
 }
 
-fn read(file: &Path) -> Result<Option<Sheets>, AppError> {
-    let Some(text) = text_of(file)? else { return Ok(None) };
-    let sheets = serde_json::from_str(&text)
-        .map_err(|source| CiError::NoSheets { file: file.display().to_string(), source })?;
-    Ok(Some(sheets))
+/// Where nothing is due there is a list without sheets. No list is a step before that failed, and must
+/// not pass for it.
+fn read(file: &Path) -> Result<Sheets, AppError> {
+    let shown = || file.display().to_string();
+    let text = text_of(file)?.ok_or_else(|| CiError::NoList { file: shown() })?;
+    let sheets = serde_json::from_str(&text);
+    Ok(sheets.map_err(|source| CiError::NoSheets { file: shown(), source })?)
 }
 
 struct Tracker<'a> {

@@ -7,7 +7,7 @@ use super::super::error::CliError;
 use super::super::interrupt;
 use super::super::output::Output;
 use super::super::step;
-use super::{Kept, make, summarise, write};
+use super::{Kept, summarise, write};
 use crate::app::Context;
 use applecart_core::model::Outcome;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let option = "--again-after";
     let pause = duration(option, &args.again_after)?.to_std();
     let pause = pause.map_err(|_| CliError::Duration { option, text: args.again_after.clone() })?;
-    make(&args.kept.out)?;
+    args.kept.begin(&context.repo, &["apply.txt", "apply.md"])?;
     let file = args.kept.file("apply.txt");
     let output = output.with_copy(&file)?;
     let words: Vec<&str> =

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::error::CliError;
 use super::super::output::Output;
 use super::super::step;
-use super::{Kept, make, summarise, write};
+use super::{Kept, summarise, write};
 use crate::app::Context;
 use applecart_core::model::Outcome;
 use applecart_core::report::{Sheets, sheets_markdown};
@@ -23,15 +23,22 @@ pub(super) struct Args {
 }
 
 /// What is shown, in order; of these, what the host's summary shows.
-const SHOWN: [&str; 4] = ["status.md", "renewals.md", "plan.md", "audit.txt"];
+const SHOWN: [(&str, &str); 4] = [
+    ("status.md", "status"),
+    ("renewals.md", "renewals"),
+    ("plan.md", "plan"),
+    ("audit.txt", "audit"),
+];
 const SUMMARY: [&str; 3] = ["status.md", "renewals.md", "plan.md"];
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let kept = &args.kept;
-    make(&kept.out)?;
-    for name in SHOWN.iter().chain(&["renewals.json"]) {
-        // Where a step fails, what it left yesterday must not be told today.
-        write(&kept.file(name), "")?;
+    // Where a step fails, what it left yesterday must not be told today, and an empty page would read
+    // as if there were nothing to tell.
+    let shown = SHOWN.map(|(name, _)| name);
+    kept.begin(&context.repo, &[&shown[..], &["renewals.json", "plan.json"]].concat())?;
+    for (name, what) in SHOWN {
+        write(&kept.file(name), &unknown(what))?;
     }
     let into = |name: &str| output.with_file(Some(kept.file(name)));
     let (due, within) = (args.due.as_str(), args.fail_within.as_str());
@@ -47,7 +54,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let drift = step(&drift, context, &into("plan.md"));
     // Whether the record is whole, and nothing secret is readable in the repository.
     let audit = step(&["audit"], context, &into("audit.txt"));
-    for name in SHOWN {
+    for (name, _) in SHOWN {
         let file = kept.file(name);
         let text = std::fs::read_to_string(&file).map_err(CliError::file(&file, "read"))?;
         output.result(&text)?;
@@ -56,12 +63,19 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     Ok([renewals, drift, audit].into_iter().fold(status, Outcome::and))
 }
 
+/// What stands where a command of the step leaves nothing, because it failed.
+fn unknown(what: &str) -> String {
+    format!(
+        "### No Applecart {what}\n\nNothing could be read that would say how things are: the log of this pipeline says why.\n\n"
+    )
+}
+
 /// The sheets as one text; `None` where there are none because the step failed.
 fn markdown(file: &Path) -> Result<Option<String>, CliError> {
-    let text = std::fs::read(file).map_err(CliError::file(file, "read"))?;
-    if text.is_empty() {
-        return Ok(None);
-    }
+    let text = match std::fs::read(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(CliError::file(file, "read"))?,
+    };
     let sheets: Sheets = serde_json::from_slice(&text)?;
     Ok(Some(sheets_markdown(&sheets)))
 }

@@ -14,8 +14,10 @@ pub(super) fn outcome(error: &CiError) -> Outcome {
         | CiError::NoTarget
         | CiError::NoRemote
         | CiError::NoMarker { .. }
+        | CiError::NoList { .. }
+        | CiError::NoDigest
         | CiError::NoSheets { .. } => Outcome::Usage,
-        CiError::OtherProgram { .. } => Outcome::Untrusted,
+        CiError::OtherProgram { .. } | CiError::Link { .. } => Outcome::Untrusted,
         CiError::Forge { .. } => Outcome::Error,
     }
 }
@@ -32,6 +34,16 @@ pub(super) fn hints(error: &CiError) -> Vec<Next> {
         ),
         CiError::OtherProgram { .. } => one(
             "Do not run it. Find out who replaced it, and install the released program again, into an empty folder",
+        ),
+        CiError::NoDigest => one(
+            "Hand on the digest that the install step told: the variable APPLECART_SHA256, or --sha256",
+        ),
+        CiError::Link { .. } => one(
+            "Remove the link from the commit, or name a folder outside of the repository: --out DIR",
+        ),
+        CiError::NoList { .. } => run(
+            "See in the log of this run why it has none, and make it anew:",
+            "applecart ci schedule",
         ),
         CiError::Forge { what, forge, source } => {
             permission(*what, *forge, source).into_iter().collect()

@@ -321,7 +321,6 @@ fn an_issue_without_its_label_or_permission_fails_and_shows_no_token() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("renewals.json");
     let tracker = Tracker::new(Host::Github);
-    tracker.tell(&file).ends_with(0).says("no renewals to tell");
     std::fs::write(&file, due(1, 1)).unwrap();
     tracker.store.lock().unwrap().drops_labels = true;
     tracker.tell(&file).ends_with(1).says("without the label applecart-renewal");
@@ -336,6 +335,32 @@ fn an_issue_without_its_label_or_permission_fails_and_shows_no_token() {
     let run = finish(command);
     assert_ne!(run.code, 0);
     assert!(!format!("{run:?}").contains("another-token-of-the-host"), "{run:?}");
+}
+
+#[test]
+fn no_list_of_renewals_is_not_taken_for_one_on_which_nothing_is_due() {
+    let hub = hub();
+    let clone = hub.clone("main", &[]);
+    let file = clone.folder.join("applecart-out/renewals.json");
+    let tracker = Tracker::new(Host::Github);
+    let is_told = |why: &str| {
+        let run = tracker.tell(&file).ends_with(64);
+        run.says("there is no list of renewals at").says("applecart ci schedule");
+        assert!(tracker.opened().is_empty(), "{why}");
+    };
+    is_told("it never ran");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "").unwrap();
+    is_told("it was ended while it ran");
+    // A list of yesterday says nothing of today.
+    std::fs::write(&file, due(1, 1)).unwrap();
+    clone.git(&["remote", "set-url", "origin", "/nowhere"]);
+    assert_ne!(step(&clone, &["schedule"], &[NO_KEY]).code, 0);
+    is_told("the remote is gone");
+    let empty =
+        r#"{"formatVersion":"1.0","generatedAt":"2026-03-01T06:00:00Z","base":"x","sheets":[]}"#;
+    std::fs::write(&file, empty).unwrap();
+    tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
 }
 
 /// What `renew --due` writes of so many tenants with so many VPP tokens each, the most urgent first.
