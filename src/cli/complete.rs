@@ -72,10 +72,18 @@ fn offer(current: &OsStr, of: fn(&[Desired], &str) -> Vec<Offer>) -> Vec<Complet
     let context = global::context_of(named_folder(std::env::args_os()));
     // Nobody could be told why nothing is offered: the shell shows the answer only.
     let Ok(fleet) = tenants::offered(&context) else { return Vec::new() };
-    let fitting = of(&fleet, current).into_iter().filter(|(text, _)| text.starts_with(current));
-    fitting
+    let offers = of(&fleet, current).into_iter();
+    offers
+        .filter(|(text, _)| text.starts_with(current) && is_plain(text))
         .map(|(text, help)| CompletionCandidate::new(text).help(help.map(StyledStr::from)))
         .collect()
+}
+
+/// Whether a shell takes it for one word of a command as it stands. It puts an offer there without
+/// quotes: a folder of a checked-out branch could be named like a command, which Enter would run.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |one: char| one.is_alphanumeric() || "-_./,=:".contains(one);
+    !text.starts_with('-') && text.chars().all(is_plain)
 }
 
 /// The folder that the words typed so far name with `-C` or `--repo`.
@@ -130,10 +138,7 @@ fn typed(tenant: &Tenant, token: &Token) -> Option<String> {
     if kind == Kind::Push {
         return Some(kind.to_string());
     }
-    let is_plain = |text: &&String| {
-        text.chars().all(|one| one.is_alphanumeric() || matches!(one, '-' | '_' | '.'))
-    };
-    let name = token.token.name.as_ref().filter(is_plain);
+    let name = token.token.name.as_ref().filter(|name| is_plain(name) && !name.contains('/'));
     let alone = || tenant.tokens().filter(|other| other.token.kind == kind).count() == 1;
     name.cloned().or_else(|| alone().then(|| kind.to_string())).or_else(|| token.token.id.clone())
 }

@@ -105,6 +105,27 @@ fn every_shell_is_offered_tenants_tokens_and_labels() {
     }
 }
 
+/// A folder of a checked-out pull request may be named like a command.
+#[test]
+fn what_a_shell_would_not_take_for_one_word_is_not_offered() {
+    let world = fleet();
+    let tenants = world.repo().join("tenants");
+    for name in ["evil$(touch x)", "evil`x`", "evil;x", "evil'x", "evil\\x", "evil x", "-evil"] {
+        std::fs::create_dir(tenants.join(name)).unwrap();
+        std::fs::copy(tenants.join("contoso/tenant.yaml"), tenants.join(name).join("tenant.yaml"))
+            .unwrap();
+    }
+    world.git(&["add", "--all"]);
+    world.git(&["commit", "--quiet", "--no-verify", "--message", "Folders"]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        for words in [&["plan", "--select", "e"][..], &["history", "e"], &["plan", "--select", ""]]
+        {
+            let offers = offered(&world, shell, words);
+            assert!(!offers.contains("evil"), "{shell}: {offers}");
+        }
+    }
+}
+
 #[test]
 fn completions_work_from_elsewhere_and_offer_nothing_where_there_is_no_fleet() {
     let world = fleet();
