@@ -80,7 +80,16 @@ else
     --rev "$APPLECART_REV" --root "$root" applecart)
 fi
 sum=$(sha256sum "$program" | cut -d' ' -f1)
-"$program" --version
+# An empty file, or another program, would end every step well and look at nothing.
+version=$("$program" --version) || version=
+case "$version" in
+"applecart "*) echo "$version" ;;
+*)
+  rm -f "$program"
+  echo "what was to be installed is no applecart, or not one for this machine: it does not tell its version" >&2
+  exit 7
+  ;;
+esac
 # The next steps and jobs find it, on each host in its own way.
 if [ -n "${GITHUB_PATH:-}" ]; then
   echo "$root/bin" >>"$GITHUB_PATH"

@@ -111,6 +111,39 @@ fn an_archive_that_holds_no_program_or_two_is_refused() {
 }
 
 #[test]
+fn what_is_empty_a_link_or_another_program_is_not_installed() {
+    let install_of = |names: &[&str], make: &dyn Fn(&Path)| {
+        let archive = Archive::with(names);
+        make(&archive.folder.path().join("one"));
+        let mut tar = Command::new("tar");
+        tar.current_dir(archive.folder.path()).args(["-czf", "applecart.tar.gz", "one"]);
+        assert!(tar.status().unwrap().success());
+        let url = format!("file://{}", archive.file().display());
+        archive.install(&url, &archive.sha256()).ends_with(7).says("does not tell its version");
+        assert!(!archive.root().join("bin/applecart").exists());
+    };
+    let put = |folder: &Path, text: &str| script(&folder.join("applecart"), text);
+    install_of(&["one/other"], &|one| {
+        std::os::unix::fs::symlink("/bin/true", one.join("applecart")).unwrap();
+    });
+    install_of(&["one/a"], &|one| {
+        std::fs::hard_link(one.join("a"), one.join("applecart")).unwrap();
+    });
+    install_of(&["one/other"], &|one| std::fs::write(one.join("applecart"), "").unwrap());
+    install_of(&["one/other"], &|one| put(one, "echo another 1.0"));
+    install_of(&["one/other"], &|one| put(one, "echo applecart 9.9.9; exit 1"));
+
+    // The same of a program that another job handed on.
+    let folder = tempfile::tempdir().unwrap();
+    let built = folder.path().join("built");
+    std::fs::write(&built, "").unwrap();
+    let mut command = install();
+    command.env("APPLECART_BINARY", &built).env("APPLECART_SHA256", Sha256::of(b"").to_string());
+    command.env("APPLECART_ROOT", folder.path().join("root"));
+    finish(command).ends_with(7).says("does not tell its version");
+}
+
+#[test]
 fn a_program_that_another_job_did_not_build_is_not_installed() {
     let folder = tempfile::tempdir().unwrap();
     let built = folder.path().join("built");
@@ -144,7 +177,7 @@ fn nothing_that_lies_on_the_runner_chooses_the_program() {
     let cargo = folder.path().join("bin/cargo");
     let told = folder.path().join("told");
     let text = format!(
-        "pwd >'{0}'; echo \"$CARGO_HOME\" >>'{0}'; mkdir -p '{1}/bin'\nprintf '#!/bin/sh\\n' >'{1}/bin/applecart'; chmod +x '{1}/bin/applecart'",
+        "pwd >'{0}'; echo \"$CARGO_HOME\" >>'{0}'; mkdir -p '{1}/bin'\nprintf '#!/bin/sh\\necho applecart 9.9.9\\n' >'{1}/bin/applecart'; chmod +x '{1}/bin/applecart'",
         told.display(),
         root.display()
     );
