@@ -39,11 +39,6 @@ pub(super) fn list_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, AppError> {
     Ok(bytes)
 }
 
-/// A list of customers.
-pub(super) fn list(path: &Path) -> Result<String, AppError> {
-    text(path, MAX_LIST)
-}
-
 fn text(path: &Path, max: u64) -> Result<String, AppError> {
     let text = applecart_io::files::read_text(path, max);
     let failed = AppError::file(path, "read");

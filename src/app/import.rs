@@ -20,6 +20,7 @@ use applecart_core::import::{
 use applecart_core::model::{
     Kind, LiveTenant, Outcome, Problem, ProblemCode, TenantId, TenantName, Topic, nearest,
 };
+use applecart_core::onboard;
 use applecart_core::plan::{self, PlannedTenant, Selection, TokenState};
 use applecart_core::report::{self, ImportNoteCode, ImportReport, Imported};
 use applecart_io::git::Repo;
@@ -33,7 +34,10 @@ pub enum ImportSource {
         display_name: Option<String>,
     },
     /// The tenants of a CSV list.
-    List(PathBuf),
+    List {
+        path: PathBuf,
+        encoding: Option<String>,
+    },
     /// The customers of a partner.
     Customers(TenantId),
     /// Tenants of the fleet; all of them where none is named.
@@ -102,6 +106,8 @@ pub struct Import {
     common_git_dir: PathBuf,
     drafts: Drafts,
     unusable_contracts: usize,
+    /// What is to be said of the list's encoding, where it was concluded.
+    pub guessed: Option<String>,
     wrote: usize,
     /// What was seen of the clone.
     pub clone: CloneState,
@@ -118,7 +124,8 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
         return Err(ImportError::Blind(why.clone()).into());
     }
     let connector = session::connector(context)?;
-    let (mut targets, unusable_contracts) = targets(options, &loaded, &source, &connector)?;
+    let (mut targets, unusable_contracts, guessed) =
+        targets(options, &loaded, &source, &connector)?;
     targets.accept = options.accept.clone();
 
     let profiles = targets.read.iter().map(|target| match target.there {
@@ -146,7 +153,7 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
     }
     let clone = clone::state(context, &loaded, Reach::Clone);
     let common_git_dir = repo.path_common_dir();
-    Ok(Import { root, common_git_dir, drafts, unusable_contracts, wrote: 0, clone })
+    Ok(Import { root, common_git_dir, drafts, unusable_contracts, guessed, wrote: 0, clone })
 }
 
 /// Checks that the topic to accept is the one that Intune has in place of the one that devices know.
@@ -168,13 +175,14 @@ fn check_accepted(
     }
 }
 
-/// Finds the tenants, and how many contracts of the partner name none.
+/// Finds the tenants, how many contracts of the partner name none, and what is to be said of a list's
+/// encoding.
 fn targets<'f>(
     options: &ImportOptions,
     loaded: &'f Loaded,
     source: &Source,
     connector: &Connector,
-) -> Result<(Targets<'f>, usize), AppError> {
+) -> Result<(Targets<'f>, usize, Option<String>), AppError> {
     if let Some(auth) = &options.auth
         && loaded.policy.auth_of(Some(auth)).is_none()
     {
@@ -182,7 +190,7 @@ fn targets<'f>(
     }
     let fleet = &loaded.fleet;
     let mut targets = Targets::new(fleet, &loaded.policy, source, options.update);
-    let mut unusable = 0;
+    let (mut unusable, mut guessed) = (0, None);
     match &options.source {
         ImportSource::One { name, tenant_id, display_name } => {
             let parsed = name.parse::<TenantName>();
@@ -196,9 +204,13 @@ fn targets<'f>(
             };
             targets.add(vec![wanted], true);
         }
-        ImportSource::List(path) => {
-            let wanted = parse_list(&super::files::list(path)?)
-                .map_err(|mistakes| ImportError::List { path: path.clone(), mistakes })?;
+        ImportSource::List { path, encoding } => {
+            let refused = |mistakes| ImportError::List { path: path.clone(), mistakes };
+            let bytes = super::files::list_bytes(path)?;
+            let decoded = onboard::decode(&bytes, encoding.as_deref())
+                .map_err(|why| refused(vec![ListMistake::Encoding(why)]))?;
+            guessed = super::onboard::guessed(path, &decoded);
+            let wanted = parse_list(&decoded.text).map_err(refused)?;
             targets.add(wanted, false);
         }
         ImportSource::Customers(partner) => {
@@ -226,7 +238,7 @@ fn targets<'f>(
             }
         }
     }
-    Ok((targets, unusable))
+    Ok((targets, unusable, guessed))
 }
 
 fn request(target: &Target<'_>, loaded: &Loaded) -> Result<ReadRequest, Problem> {

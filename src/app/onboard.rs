@@ -8,21 +8,23 @@ mod listen;
 mod look;
 mod propose;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::renew::Ground;
 use super::session;
 use super::{AppError, Context};
-use applecart_core::fleet::{Auth, Desired};
+use applecart_core::fleet::{Auth, Desired, Policy};
 use applecart_core::import::{Customer, taken};
 use applecart_core::model::{Problem, TenantId};
 use applecart_core::onboard::{
-    self, Added, Campaign, Candidate, CustomerList, ListError, Listed, Standing,
+    self, Added, Campaign, Candidate, CustomerList, Decoded, ListError, Listed, Stage, Standing,
+    Unresolved,
 };
 use applecart_core::plan::Selection;
 use applecart_core::report::onboard::{ConsentLink, Onboarding};
+use applecart_core::report::plural;
 use applecart_core::rules::entra::Duty;
 use applecart_io::intune::Connector;
 
@@ -44,6 +46,8 @@ pub enum Source {
     Customers { path: PathBuf, encoding: Option<String> },
     /// One, by its id or one of its domains.
     Tenant(String),
+    /// Those of the fleet, of whom some may lack what a later stage needs.
+    Fleet,
     /// None: the campaign goes on.
     Resume,
 }
@@ -53,6 +57,10 @@ pub struct Options {
     pub source: Source,
     /// The sign-in profile of the campaign's tenants.
     pub auth: Option<String>,
+    /// What the tenants are to be ready for, where it is said.
+    pub stage: Option<Stage>,
+    /// What is taken out: folders' names, tenant ids or domains.
+    pub remove: Vec<String>,
     /// Nothing is looked at: what was seen last is shown.
     pub offline: bool,
 }
@@ -76,6 +84,8 @@ pub enum OnboardError {
     OtherProfile { campaign: String },
     #[error("{} is not a campaign that this program reads: {why}", path.display())]
     Kept { path: PathBuf, why: String },
+    #[error("the campaign has no tenant {0:?}, by its name, its id or its domain")]
+    NotThere(String),
     #[error("no tenant of the campaign is ready")]
     NothingReady,
     #[error("the ready tenants could not be read again, so nothing was brought")]
@@ -96,6 +106,8 @@ pub struct Work {
     kept: PathBuf,
     common_git_dir: PathBuf,
     pub(super) applications: Vec<Application>,
+    /// What the tenants are to be ready for.
+    pub stage: Stage,
     /// What was added, and what is to be said of the list.
     pub added: Added,
     pub notes: Vec<String>,
@@ -127,26 +139,63 @@ impl Work {
         let auth = ground.loaded.policy.auth_of(campaign.auth.as_deref());
         let auth =
             auth.ok_or_else(|| OnboardError::NoProfile(campaign.auth.clone().unwrap_or_default()))?;
-        let applications = applications(auth, &connector, options.offline)?;
+        campaign.stage = options.stage.or(campaign.stage);
+        // One application is enough to watch; who has registered a second one wants to upload.
+        let stage = campaign.stage.unwrap_or(match auth.reader_client_id {
+            Some(_) => Stage::Apply,
+            None => Stage::Watch,
+        });
+        let applications = applications(auth, stage, &connector, options.offline)?;
         let mut work = Self {
             connector,
             campaign,
             kept,
             common_git_dir,
             applications,
+            stage,
             added: Added::default(),
             notes: Vec::new(),
             ground,
         };
-        work.campaign.in_fleet(&fleet_ids(&work.ground.loaded.fleet));
-        work.add(context, &options.source)?;
+        work.campaign.in_fleet(&work.fleet_ids());
+        work.branches_gone();
+        let sought = work.applications.iter().map(Application::sought).collect();
+        work.campaign.seek(sought);
+        for what in &options.remove {
+            if work.campaign.remove(what) == 0 {
+                return Err(OnboardError::NotThere(what.clone()).into());
+            }
+        }
+        work.add(context, options)?;
         work.save()?;
         Ok(work)
     }
 
-    fn add(&mut self, context: &Context, source: &Source) -> Result<(), AppError> {
-        let customers = match source {
-            Source::Resume => return Ok(()),
+    /// Tenants whose pull request was closed and whose branch is deleted are ready again.
+    fn branches_gone(&mut self) {
+        let (repo, remote) = (&self.ground.loaded.repo, self.ground.remote.as_deref());
+        let is_there = |branch: &str| repo.find_branch(branch, remote).map(|found| found.is_some());
+        self.notes.extend(match self.campaign.branches_gone(is_there) {
+            Ok(gone) => gone
+                .iter()
+                .map(|branch| {
+                    format!("nobody has the branch {branch} any more, and the fleet does not have its tenants: they are ready again")
+                })
+                .collect(),
+            Err(error) => vec![format!("whether the branches of the campaign are still there is not known: {error}")],
+        });
+    }
+
+    fn add(&mut self, context: &Context, options: &Options) -> Result<(), AppError> {
+        let unresolved: Vec<Listed> = match options.offline {
+            // What Entra did not tell before, it may tell now.
+            false => self.campaign.unresolved.iter().map(listed).collect(),
+            true => Vec::new(),
+        };
+        let again = self.with_ids(context, unresolved)?;
+        let customers = match &options.source {
+            Source::Resume => Vec::new(),
+            Source::Fleet => self.of_fleet(),
             Source::Customers { path, encoding } => {
                 let (list, notes) = read_list(path, encoding.as_deref())?;
                 self.notes.extend(notes);
@@ -163,14 +212,54 @@ impl Work {
                 self.with_ids(context, vec![listed])?
             }
         };
+        let named: BTreeSet<TenantId> = customers.iter().map(|one| one.tenant_id).collect();
         let ids = &context.ids;
         let state = || format!("{}{}", ids.uuid().simple(), ids.uuid().simple());
-        self.added = self.campaign.add(&customers, &taken(&self.ground.source), state);
-        self.campaign.in_fleet(&fleet_ids(&self.ground.loaded.fleet));
+        let taken = taken(&self.ground.source);
+        let again = self.campaign.add(&again, &taken, state);
+        self.added = self.campaign.add(&customers, &taken, state);
+        self.added.added += again.added;
+        self.added.notes.extend(again.notes);
+        self.campaign.in_fleet(&self.fleet_ids());
+        if !options.offline {
+            self.campaign.look_again(&named);
+            self.campaign.in_fleet(&self.fleet_ids());
+        }
         Ok(())
     }
 
-    /// The customers with the ids of their tenants; of a domain, Entra tells it.
+    /// The tenants of the fleet that sign in as the campaign does.
+    fn of_fleet(&mut self) -> Vec<Customer> {
+        let alike = self.fleet_ids();
+        let others = alike.values().filter(|alike| !**alike).count();
+        if others > 0 {
+            self.notes.push(format!(
+                "{} signs in with another profile and is left out: name it with --auth in a clone of its own",
+                plural(others, "tenant")
+            ));
+        }
+        let customer = |one: &Desired| {
+            let tenant_id = one.tenant_id().filter(|id| alike.get(id) == Some(&true))?;
+            let display_name = one.valid().and_then(|tenant| tenant.display_name.clone());
+            Some(Customer { tenant_id, display_name, domain: None })
+        };
+        self.ground.loaded.fleet.iter().filter_map(customer).collect()
+    }
+
+    /// The tenants of the fleet, each with whether it signs in as the campaign does.
+    fn fleet_ids(&self) -> BTreeMap<TenantId, bool> {
+        let policy: &Policy = &self.ground.loaded.policy;
+        let own = policy.auth_of(self.campaign.auth.as_deref());
+        let alike = |one: &Desired| {
+            let auth = one.valid().and_then(|tenant| tenant.auth.as_deref());
+            one.valid().is_none() || policy.auth_of(auth) == own
+        };
+        let ids = self.ground.loaded.fleet.iter();
+        ids.filter_map(|one| Some((one.tenant_id()?, alike(one)))).collect()
+    }
+
+    /// The customers with the ids of their tenants; of a domain, Entra tells it. Where it does not,
+    /// the campaign keeps the domain: the customer is not left out.
     fn with_ids(&mut self, context: &Context, all: Vec<Listed>) -> Result<Vec<Customer>, AppError> {
         let Some(application) = self.applications.first() else { return Ok(Vec::new()) };
         let (connector, auth) = (&self.connector, &application.auth);
@@ -180,24 +269,31 @@ impl Work {
                 (None, Some(domain)) => connector.tenant_of_domain(domain, auth).await,
                 (None, None) => return None,
             };
-            Some(id.map(|tenant_id| Customer {
-                tenant_id,
-                display_name: one.display_name,
-                domain: one.domain,
-            }))
+            Some((one, id))
         };
         let found = super::block_on(look::many(all, context.parallelism, found))?;
         let mut customers = Vec::new();
         for found in found.into_iter().flatten() {
-            match found {
-                Ok(customer) => customers.push(customer),
-                Err(problem) => self.notes.push(format!("left out: {}", told(&problem))),
+            let (Listed { display_name, domain, .. }, id) = found;
+            match (id, domain) {
+                (Ok(tenant_id), domain) => {
+                    if let Some(domain) = &domain {
+                        self.campaign.resolved(domain);
+                    }
+                    customers.push(Customer { tenant_id, display_name, domain });
+                }
+                (Err(problem), Some(domain)) => {
+                    let detail = told(&problem);
+                    self.campaign.keep_unresolved(Unresolved { domain, display_name, detail });
+                }
+                // Only a domain is asked for.
+                (Err(_), None) => {}
             }
         }
         Ok(customers)
     }
 
-    /// Looks at every tenant that is not in the fleet or on a branch yet.
+    /// Looks at every tenant that is not on a branch, and was not seen to lack nothing in the fleet.
     pub fn look(&mut self, context: &Context) -> Result<(), AppError> {
         let open: Vec<TenantId> = self
             .campaign
@@ -255,7 +351,7 @@ impl Work {
         let links = |one: &Candidate| {
             self.links(one, |auth| overrides.endpoint(auth.cloud).blank_page(), &overrides)
         };
-        Ok(Onboarding::new(&self.campaign, context.now(), links))
+        Ok(Onboarding::new(&self.campaign, self.stage, context.now(), links))
     }
 
     fn links(
@@ -295,13 +391,27 @@ fn told(problem: &Problem) -> String {
     format!("{}{}", problem.code, detail.unwrap_or_default())
 }
 
-fn fleet_ids(fleet: &[Desired]) -> BTreeSet<TenantId> {
-    fleet.iter().filter_map(Desired::tenant_id).collect()
+impl Application {
+    /// What is looked for in a tenant, as the campaign remembers it.
+    fn sought(&self) -> String {
+        let duty = match self.duty {
+            Duty::Reader => "reads",
+            Duty::Writer => "writes",
+        };
+        format!("{} {duty}", self.auth.client_id)
+    }
 }
 
-/// The applications of a profile: the one that uploads, and the one that only reads.
+fn listed(one: &Unresolved) -> Listed {
+    let Unresolved { domain, display_name, .. } = one.clone();
+    Listed { line: 1, tenant_id: None, display_name, domain: Some(domain) }
+}
+
+/// The applications of a profile that a stage needs: the one that only reads, and to upload the
+/// other one. Where there is but one, it does what the stage needs.
 fn applications(
     auth: &Auth,
+    stage: Stage,
     connector: &Connector,
     offline: bool,
 ) -> Result<Vec<Application>, AppError> {
@@ -315,7 +425,13 @@ fn applications(
         (Application { signs_in: signs_in.is_ok(), auth, duty }, signs_in.err())
     };
     let reader = reader.map(|auth| of(auth, Duty::Reader));
-    let all: Vec<_> = reader.into_iter().chain([of(auth.clone(), Duty::Writer)]).collect();
+    let own = match (&reader, stage) {
+        (Some(_), Stage::Watch) => None,
+        (None, Stage::Watch) => Some(Duty::Reader),
+        (_, Stage::Apply) => Some(Duty::Writer),
+    };
+    let own = own.map(|duty| of(auth.clone(), duty));
+    let all: Vec<_> = reader.into_iter().chain(own).collect();
     let none = all.iter().all(|(one, _)| !one.signs_in);
     let mut applications = Vec::new();
     let mut why = None;
@@ -329,17 +445,26 @@ fn applications(
     }
 }
 
+/// What is to be said of a list whose encoding was concluded from its bytes.
+pub(super) fn guessed(path: &Path, decoded: &Decoded) -> Option<String> {
+    let guessed = decoded.guessed?;
+    Some(format!(
+        "{} says nothing of its encoding and was read as {guessed}. Where names look wrong, name it: --encoding",
+        path.display()
+    ))
+}
+
 fn read_list(path: &Path, encoding: Option<&str>) -> Result<(CustomerList, Vec<String>), AppError> {
     let refused = |mistakes| OnboardError::List { path: path.to_owned(), mistakes };
     let bytes = super::files::list_bytes(path)?;
     let decoded = onboard::decode(&bytes, encoding).map_err(|mistake| refused(vec![mistake]))?;
     let list = onboard::parse(&decoded.text).map_err(refused)?;
     let mut notes = Vec::new();
-    if let Some(guessed) = decoded.guessed {
-        notes.push(format!(
-            "{} says nothing of its encoding and was read as {guessed}. Where names look wrong, name it: --encoding",
-            path.display()
-        ));
+    notes.extend(guessed(path, &decoded));
+    if list.is_nameless {
+        notes.push(
+            "no column of the list was taken for the customers' names, so folders are named after domains or ids. Name that column `Company name`, and give the list again: what has no folder yet is named anew".to_owned(),
+        );
     }
     if list.twice > 0 {
         notes.push(format!("{} more lines name a tenant that an earlier line has", list.twice));

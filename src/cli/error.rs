@@ -424,6 +424,7 @@ fn onboard_outcome(error: &OnboardError) -> Outcome {
         OnboardError::List { .. }
         | OnboardError::Tenant(_)
         | OnboardError::NoProfile(_)
+        | OnboardError::NotThere(_)
         | OnboardError::OtherProfile { .. } => Outcome::Usage,
         OnboardError::NothingReady | OnboardError::NotEmpty(_) => Outcome::Refused,
         OnboardError::NothingRead => Outcome::Partial,
@@ -448,7 +449,9 @@ fn onboard_hints(error: &OnboardError) -> Vec<Next> {
             "The campaign holds nothing that cannot be found again: delete the file, and name the list again:",
             format!("rm {}", shell_word(&path.display().to_string())),
         ),
-        OnboardError::NothingReady | OnboardError::NothingRead => vec![standing()],
+        OnboardError::NotThere(_) | OnboardError::NothingReady | OnboardError::NothingRead => {
+            vec![standing()]
+        }
         OnboardError::NotEmpty(_) => vec![
             "That is a mistake of this program, or Intune changed meanwhile: run it again, and report it if it stays".into(),
             standing(),

@@ -8,7 +8,7 @@ use crate::app::Context;
 use crate::app::import::{self, ImportError, ImportOptions, ImportSource};
 use applecart_core::import::Accept;
 use applecart_core::model::{Outcome, TenantId, Topic};
-use applecart_core::report::{self, ImportReport};
+use applecart_core::report::{self, ImportReport, escape};
 
 /// Write tenant files of what Intune has: watched tokens with Apple Accounts, topics and expiries
 ///
@@ -49,6 +49,9 @@ pub(super) struct Args {
     /// Import the tenants of this CSV list
     #[arg(long, value_name = "FILE", conflicts_with_all = ["customers", "tenants"])]
     from: Option<PathBuf>,
+    /// The list's encoding, such as utf-8 or windows-1252, where its bytes do not tell
+    #[arg(long, value_name = "NAME", requires = "from")]
+    encoding: Option<String>,
     /// Import the customers of this partner tenant (Microsoft Graph's /contracts; needs
     /// Directory.Read.All there). Those without any Apple credential are left out
     #[arg(long, value_name = "GUID", conflicts_with = "tenants")]
@@ -91,7 +94,9 @@ impl Args {
                 let display_name = self.display_name.clone();
                 ImportSource::One { name: name.clone(), tenant_id, display_name }
             }
-            (_, Some(list), _) => ImportSource::List(list.clone()),
+            (_, Some(list), _) => {
+                ImportSource::List { path: list.clone(), encoding: self.encoding.clone() }
+            }
             (.., Some(partner)) => ImportSource::Customers(partner),
             _ if self.update => ImportSource::Fleet(self.tenants.clone()),
             _ if self.tenants.is_empty() => return Err(ImportError::Nothing),
@@ -114,6 +119,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         live_out: args.live_out.clone(),
     };
     let mut import = import::prepare(&options, context)?;
+    if let Some(guessed) = &import.guessed {
+        output.note(&format!("note: {}", escape(guessed)));
+    }
     if !args.dry_run {
         import.write(args.remove_files);
     }

@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::app::Context;
 use crate::app::onboard::{self, Brought, Options, Source, Work};
 use applecart_core::model::{Outcome, shell_word};
-use applecart_core::onboard::Standing;
+use applecart_core::onboard::Stage;
 use applecart_core::report::onboard::{
     Onboarding, onboard_commands, onboard_human, onboard_links, onboard_mail,
 };
@@ -25,7 +25,14 @@ use applecart_core::report::{escape, import_human, plural};
 /// or tab, with the tenant's id (Microsoft ID, Tenant ID, Customer ID) or a domain, and a name; other
 /// columns do not matter. Folders are named after the customers.
 ///
-/// Needs read-only Graph permissions and no key. Ends with 3 when a tenant could not be looked at.
+/// Which permissions a tenant needs follows from the stage: --for watch needs those that read, --for
+/// apply also the one that uploads. Without either it is what the settings have: with one
+/// application watching, with a reader beside it (auth.readerClientId) uploading. The campaign
+/// remembers it. Tenants of the fleet are looked at, too, where they are named: before the first
+/// upload, --fleet --for apply says who has to consent again.
+///
+/// Needs read-only Graph permissions and no key. Ends with 3 as long as a tenant was not looked at yet
+/// or could not be looked at, also with --status, --links, --mail and --commands.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart onboard --customers customers.csv
@@ -35,8 +42,10 @@ use applecart_core::report::{escape, import_human, plural};
   applecart onboard --listen
   applecart onboard --wait
   applecart onboard --import --push
-  applecart onboard --tenant contoso.onmicrosoft.com")]
-#[command(group = clap::ArgGroup::new("way").args(["status", "links", "mail", "commands", "listen", "import"]))]
+  applecart onboard --tenant contoso.onmicrosoft.com
+  applecart onboard --fleet --for apply
+  applecart onboard --remove contoso")]
+#[command(group = clap::ArgGroup::new("way").args(["status", "links", "mail", "commands", "listen", "import", "remove"]))]
 pub(super) struct Args {
     /// Add the customers of this list
     #[arg(long, value_name = "FILE", conflicts_with = "tenant")]
@@ -47,6 +56,15 @@ pub(super) struct Args {
     /// Add one tenant, by its id or one of its domains
     #[arg(long, value_name = "ID|DOMAIN")]
     tenant: Option<String>,
+    /// Add the tenants of the fleet: what they lack is told as of others
+    #[arg(long, conflicts_with_all = ["customers", "tenant"])]
+    fleet: bool,
+    /// Take a tenant out of the campaign; nothing else is changed, and nothing is looked at
+    #[arg(long, value_name = "NAME|ID|DOMAIN", conflicts_with_all = ["customers", "tenant", "fleet"])]
+    remove: Vec<String>,
+    /// What the tenants are to be ready for
+    #[arg(long = "for", value_name = "STAGE")]
+    stage: Option<StageName>,
     /// The sign-in profile of the campaign's tenants, where it is not the fleet's default
     #[arg(long, value_name = "PROFILE")]
     auth: Option<String>,
@@ -73,11 +91,27 @@ pub(super) struct Args {
     #[arg(long, requires = "import")]
     push: bool,
     /// Wait until fresh consents are carried everywhere, at most twelve minutes
-    #[arg(long, conflicts_with_all = ["status", "links", "mail", "commands"])]
+    #[arg(long, conflicts_with_all = ["status", "links", "mail", "commands", "remove"])]
     wait: bool,
     /// How to show the tenants
     #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
     format: Chosen<Onboarding>,
+}
+
+/// The stage of the fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum StageName {
+    Watch,
+    Apply,
+}
+
+impl From<StageName> for Stage {
+    fn from(name: StageName) -> Self {
+        match name {
+            StageName::Watch => Self::Watch,
+            StageName::Apply => Self::Apply,
+        }
+    }
 }
 
 const FORMATS: Formats<Onboarding> = Formats(&[
@@ -90,7 +124,8 @@ const FORMATS: Formats<Onboarding> = Formats(&[
 impl Args {
     /// Whether it only shows what was seen last.
     fn is_offline(&self) -> bool {
-        self.status || self.links || self.mail.is_some() || self.commands.is_some()
+        let shown = self.status || self.links || self.mail.is_some() || self.commands.is_some();
+        shown || !self.remove.is_empty()
     }
 
     fn source(&self) -> Source {
@@ -99,6 +134,7 @@ impl Args {
                 Source::Customers { path: path.clone(), encoding: self.encoding.clone() }
             }
             (None, Some(tenant)) => Source::Tenant(tenant.clone()),
+            (None, None) if self.fleet => Source::Fleet,
             (None, None) => Source::Resume,
         }
     }
@@ -107,8 +143,13 @@ impl Args {
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     // What was seen is written down as it goes, so it may be left at any moment.
     let _signals = Signals::watch();
-    let options =
-        Options { source: args.source(), auth: args.auth.clone(), offline: args.is_offline() };
+    let options = Options {
+        source: args.source(),
+        auth: args.auth.clone(),
+        stage: args.stage.map(Stage::from),
+        remove: args.remove.clone(),
+        offline: args.is_offline(),
+    };
     let mut work = Work::open(context, &options)?;
     for note in work.notes.iter().chain(&work.added.notes) {
         output.note(&format!("note: {}", escape(note)));
@@ -116,7 +157,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if work.added.added + work.added.known > 0 {
         let (added, known) = (work.added.added, work.added.known);
         let added = plural(added, "tenant");
-        output.note(&format!("{added} added to the campaign, {known} were in it already"));
+        let renamed = match work.added.renamed {
+            0 => String::new(),
+            renamed => format!(", of which {renamed} have the name of this list now"),
+        };
+        output.note(&format!("{added} added to the campaign, {known} were in it already{renamed}"));
     }
     if !args.is_offline() {
         work.look(context)?;
@@ -132,12 +177,30 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     }
     if args.import {
         let brought = work.import(context, args.push)?;
-        return shown(&brought, args, output);
+        let outcome = shown(&brought, args, output)?;
+        return Ok(match not_known(&work.report(context)?, output) {
+            0 => outcome,
+            _ => Outcome::Partial,
+        });
     }
     let report = work.report(context)?;
     way_out(args, &work, &report, output)?;
-    let unknown = report.tenants.iter().any(|one| one.standing == Standing::Unknown);
-    Ok(if unknown { Outcome::Partial } else { Outcome::Done })
+    Ok(match not_known(&report, output) {
+        0 => Outcome::Done,
+        _ => Outcome::Partial,
+    })
+}
+
+/// Says of how many tenants nothing is known, so that nobody takes the rest for all.
+fn not_known(report: &Onboarding, output: &Output) -> usize {
+    let unknown = report.unknown();
+    if unknown > 0 {
+        let count = plural(unknown, "tenant");
+        output.note(&format!(
+            "{count} not looked at yet, or not to be looked at: whether an administrator there has to consent is not known. This looks again, and its table says why:\n  applecart onboard"
+        ));
+    }
+    unknown
 }
 
 /// The result, in the way that was asked for.
@@ -152,7 +215,8 @@ fn way_out(args: &Args, work: &Work, report: &Onboarding, output: &Output) -> Re
         return output.result(&all.collect::<Vec<_>>().join("\n"));
     }
     if let Some(folder) = &args.mail {
-        let letters = waiting().map(|one| (format!("{}.txt", one.name), onboard_mail(one)));
+        let letters =
+            waiting().map(|one| (format!("{}.txt", one.name), onboard_mail(one, work.stage)));
         let written = onboard::write_letters(folder, letters)?;
         let count = plural(written, "letter");
         return output

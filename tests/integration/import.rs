@@ -499,3 +499,23 @@ fn nothing_is_written_through_a_link() {
     import_one(&world, "contoso").ends_with(4).says("tenants/contoso is there already");
     assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
 }
+
+#[test]
+fn a_list_is_read_as_excel_saves_it_in_the_west_and_the_concluded_encoding_is_told() {
+    let world = World::new();
+    world.commit("Begin");
+    let tenant = seed_fleet(1, chrono::Utc::now()).remove(0);
+    let id = tenant.tenant_id;
+    world.state().add_tenant(tenant).unwrap();
+    let path = world.path("list.csv");
+    let mut bytes = b"name;tenantId;displayName\r\n".to_vec();
+    bytes.extend_from_slice(format!("contoso;{id};M").as_bytes());
+    bytes.extend_from_slice(b"\xFCller\r\n");
+    std::fs::write(&path, bytes).unwrap();
+    let wrong = ["import", "--from", path.to_str().unwrap(), "--encoding", "utf-8"];
+    world.run(&wrong).ends_with(64).says("not written in UTF-8");
+    let run = world.run(&["import", "--from", path.to_str().unwrap()]).ends_with(0);
+    run.says("was read as windows-1252");
+    let file = std::fs::read_to_string(world.repo().join("tenants/contoso/tenant.yaml")).unwrap();
+    assert!(file.contains("M\u{fc}ller"), "{file}");
+}

@@ -287,7 +287,8 @@ fn a_campaign_goes_on_where_it_stopped_and_only_its_user_may_read_it() {
 }
 
 #[test]
-fn one_tenant_is_named_by_its_domain_and_what_nobody_knows_is_left_out_and_told() {
+fn one_tenant_is_named_by_its_domain_and_one_that_nobody_knows_stays_in_the_campaign_until_it_is_taken_out()
+ {
     let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 1 };
     let (world, _, tenants) = campaign(scale);
     let domain = |tenant: &mut Tenant| {
@@ -298,11 +299,128 @@ fn one_tenant_is_named_by_its_domain_and_what_nobody_knows_is_left_out_and_told(
     let report = json(&world, &["--tenant", "contoso.onmicrosoft.com"]);
     assert_eq!(report["tenants"][0]["tenantId"], tenants[0].tenant_id.to_string());
     assert_eq!(report["tenants"][0]["name"], "contoso");
-    let unknown = world.run(&["onboard", "--tenant", "nobody.example"]).ends_with(0);
-    unknown.says("left out: tenant-not-found");
+    let unknown = world.run(&["onboard", "--tenant", "nobody.example"]).ends_with(3);
+    unknown.says("nobody.example").says("tenant-not-found").says("unknown: 1 tenant");
+    for again in [&["--status"][..], &["--links"], &[]] {
+        let run = world.run(&[&["onboard"], again].concat()).ends_with(3);
+        assert!(!run.stdout.contains("No tenant has to consent"), "{}", run.stdout);
+        run.says("1 tenant not looked at yet, or not to be looked at");
+    }
+    let report = world.run(&["onboard", "--status", "-o", "json"]).ends_with(3).json();
+    assert_eq!(report["tenants"][1]["domain"], "nobody.example");
+    assert_eq!(report["tenants"][1]["tenantId"], Value::Null);
+    world.run(&["onboard", "--remove", "nobody"]).ends_with(64).says("no tenant \"nobody\"");
+    world.run(&["onboard", "--remove", "nobody.example"]).ends_with(0);
+    assert_eq!(json(&world, &[])["tenants"].as_array().unwrap().len(), 1);
     world.run(&["onboard", "--tenant", "no tenant"]).ends_with(64).says("neither a tenant id nor");
     world.run(&["onboard", "--import", "--tenant", "contoso.onmicrosoft.com"]).ends_with(0);
     world.run(&["onboard", "--import"]).ends_with(4).says("no tenant of the campaign is ready");
+}
+
+#[test]
+fn a_customer_whose_domain_entra_did_not_tell_is_asked_for_again_and_keeps_the_lists_name() {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 1 };
+    let (world, _, tenants) = campaign(scale);
+    let list = world.path("list.csv");
+    std::fs::write(&list, "Company name;Domain\nMueller;mueller.example\n").unwrap();
+    let list = list.display().to_string();
+    world.run(&["onboard", "--customers", &list]).ends_with(3).says("mueller.example");
+    let domain = |tenant: &mut Tenant| {
+        tenant.domains = vec!["mueller.example".to_owned()];
+        Ok::<_, StateError>(())
+    };
+    world.state().change(tenants[0].tenant_id, domain).unwrap();
+    let report = json(&world, &[]);
+    assert_eq!(report["tenants"].as_array().unwrap().len(), 1, "{report:#}");
+    assert_eq!((&report["tenants"][0]["name"], count(&report, "ready")), (&"mueller".into(), 1));
+}
+
+#[test]
+fn before_anybody_looked_no_way_out_says_that_all_is_well() {
+    let scale = Scale { application: 1, consent: 0, roles: 0, intune: 0, ready: 1 };
+    let (world, _, tenants) = campaign(scale);
+    let list = list(&world, &tenants);
+    world.run(&["onboard", "--customers", &list, "--status"]).ends_with(3).says("not-looked: 2");
+    let letters = world.path("letters").display().to_string();
+    for way in [&["--links"][..], &["--commands"], &["--mail", &letters]] {
+        let run = world.run(&[&["onboard"], way].concat()).ends_with(3);
+        assert!(!run.stdout.contains("No tenant has to consent"), "{}", run.stdout);
+        run.says("2 tenants not looked at yet").says("applecart onboard");
+    }
+    json(&world, &[]);
+    world.run(&["onboard", "--links"]).ends_with(0).says("application-missing");
+}
+
+fn reads_only(tenant: &mut Tenant) -> Result<(), StateError> {
+    tenant.apps[0].roles =
+        ["DeviceManagementServiceConfig.Read.All", "DeviceManagementApps.Read.All"]
+            .map(str::to_owned)
+            .to_vec();
+    Ok(())
+}
+
+#[test]
+fn one_application_that_reads_is_enough_to_watch_and_before_the_first_upload_the_fleet_consents_again()
+ {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 2 };
+    let (world, _, tenants) = campaign(scale);
+    for tenant in &tenants {
+        world.state().change(tenant.tenant_id, reads_only).unwrap();
+    }
+    let list = list(&world, &tenants);
+    assert_eq!(count(&json(&world, &["--customers", &list]), "ready"), 2);
+    world.run(&["onboard", "--import", "--push"]).ends_with(0);
+    let branch = world.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/onboard/"]);
+    world.git(&["merge", "--quiet", "--ff-only", &branch]);
+    world.git(&["push", "--quiet", "origin", "main"]);
+    assert_eq!(count(&json(&world, &[]), "in-fleet"), 2);
+    world.run(&["onboard", "--links"]).ends_with(0).says("No tenant has to consent");
+
+    // What `doctor` advises works as it is printed, also in a clone that never had a campaign.
+    std::fs::remove_file(world.repo().join(".git/applecart/onboard.json")).unwrap();
+    let advice = "applecart onboard --fleet --for apply";
+    world.run(&["doctor"]).ends_with(0).says(advice).says("applecart onboard --links");
+    let arguments: Vec<&str> = advice.split(' ').skip(1).collect();
+    let run = world.run(&arguments).ends_with(0);
+    run.says("DeviceManagementServiceConfig.ReadWrite.All").says("roles-missing: 2 tenants");
+    let links = world.run(&["onboard", "--links"]).ends_with(0).stdout;
+    assert_eq!(links.lines().filter(|line| line.contains("/adminconsent?")).count(), 2, "{links}");
+    let posix = world.run(&["onboard", "--commands", "posix"]).ends_with(0).stdout;
+    assert!(
+        posix.contains("5ac13192-7ace-4fcf-b828-1a26f28068ee"),
+        "the one that uploads: {posix}"
+    );
+    let write = |tenant: &mut Tenant| {
+        tenant.apps[0].roles = vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()];
+        Ok::<_, StateError>(())
+    };
+    for tenant in &tenants {
+        world.state().change(tenant.tenant_id, write).unwrap();
+    }
+    let report = json(&world, &[]);
+    assert_eq!((count(&report, "in-fleet"), &report["stage"]), (2, &"apply".into()), "{report:#}");
+
+    // One that is named is looked at, also where it was seen to lack nothing.
+    world.state().change(tenants[0].tenant_id, reads_only).unwrap();
+    let id = tenants[0].tenant_id.to_string();
+    assert_eq!(count(&json(&world, &["--tenant", &id]), "roles-missing"), 1);
+}
+
+#[test]
+fn a_closed_pull_requests_tenants_are_ready_again_once_nobody_has_its_branch() {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 2 };
+    let (world, _, tenants) = campaign(scale);
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    world.run(&["onboard", "--import", "--push"]).ends_with(0);
+    let branch = world.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/onboard/"]);
+    world.git(&["branch", "--quiet", "--delete", "--force", &branch]);
+    assert_eq!(count(&json(&world, &["--status"]), "proposed"), 2, "the remote has it");
+    world.git(&["push", "--quiet", "origin", "--delete", &branch]);
+    let run = world.run(&["onboard", "--status"]).ends_with(0);
+    run.says("ready: 2 tenants").says("nobody has the branch");
+    world.run(&["onboard", "--import", "--push"]).ends_with(0).says("2 tenants on the branch");
+    assert_eq!(count(&json(&world, &["--status"]), "proposed"), 2);
 }
 
 #[test]

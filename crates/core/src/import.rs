@@ -12,7 +12,7 @@ mod targets;
 mod update;
 
 pub use drafts::{Draft, Drafts};
-pub(crate) use list::csv_records;
+pub(crate) use list::csv_table;
 pub use list::{ListMistake, parse_list};
 pub use names::Customer;
 pub(crate) use names::folders as folder_names;

@@ -5,7 +5,7 @@
 
 mod customers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use schemars::JsonSchema;
@@ -43,10 +43,21 @@ kebab_enum! {
         Ready => "ready",
         /// It waits on a branch to be merged.
         Proposed => "proposed",
-        /// It is a tenant of the fleet.
+        /// It is a tenant of the fleet, and lacks nothing that was looked for.
         InFleet => "in-fleet",
         /// It could not be looked at.
         Unknown => "unknown",
+    }
+}
+
+kebab_enum! {
+    /// What the tenants of a campaign are to be ready for, which says what their administrators
+    /// consent to.
+    Stage {
+        /// Intune is read and expiries are told: the application that reads is enough.
+        Watch => "watch",
+        /// Tokens are uploaded, too.
+        Apply => "apply",
     }
 }
 
@@ -59,6 +70,11 @@ impl Standing {
     /// Whether an administrator of the tenant has to consent.
     pub fn wants_consent(self) -> bool {
         matches!(self, Self::ApplicationMissing | Self::ConsentMissing | Self::RolesMissing)
+    }
+
+    /// Whether it is not known how far the tenant is: nothing may be concluded from that.
+    pub fn is_unknown(self) -> bool {
+        matches!(self, Self::NotLooked | Self::Unknown)
     }
 
     /// What it means and what to do next, in words.
@@ -77,9 +93,13 @@ impl Standing {
                 "the tenant has no Intune: it needs a licence, or is no customer for this"
             }
             Self::Ready => "ready: --import",
-            Self::Proposed => "on a branch: have it merged",
+            Self::Proposed => {
+                "on a branch: have it merged; where the branch is deleted, it is ready again"
+            }
             Self::InFleet => "in the fleet",
-            Self::Unknown => "could not be looked at: run the command again",
+            Self::Unknown => {
+                "could not be looked at: run the command again, or take a wrong one out (--remove)"
+            }
         }
     }
 }
@@ -105,6 +125,9 @@ pub struct Candidate {
     pub detail: Option<String>,
     /// The branch that brings it.
     pub branch: Option<String>,
+    /// Whether the fleet has it. It is looked at all the same, for it may lack something.
+    #[serde(default)]
+    pub in_fleet: bool,
     /// The word that only the consent link of this tenant has. Not a secret of Entra's: whoever knows
     /// it can tick the tenant off, which makes this program look at it.
     pub state: String,
@@ -137,6 +160,7 @@ impl Candidate {
             .is_some_and(|at| now.since(at) < Duration::minutes(REPLICATION_MINUTES));
         self.standing = match seen.standing {
             standing if standing.wants_consent() && fresh => Standing::Replicating,
+            Standing::Ready if self.in_fleet => Standing::InFleet,
             standing => standing,
         };
         (self.missing, self.detail) = (seen.missing, seen.detail);
@@ -152,6 +176,16 @@ impl Candidate {
     }
 }
 
+/// A customer of whom only a domain is known, and not yet whose domain it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unresolved {
+    pub domain: String,
+    pub display_name: Option<String>,
+    /// Why Entra did not tell its tenant.
+    pub detail: String,
+}
+
 /// A campaign, as the clone keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -159,8 +193,20 @@ pub struct Campaign {
     pub version: u32,
     /// The sign-in profile of its tenants, where it is not the fleet's default.
     pub auth: Option<String>,
+    /// What its tenants are to be ready for, where somebody said it.
+    #[serde(default)]
+    pub stage: Option<Stage>,
+    /// What was looked for last: the applications, each with what it is for.
+    #[serde(default)]
+    pub sought: Vec<String>,
     /// Sorted by name.
     pub candidates: Vec<Candidate>,
+    /// Sorted by domain. Each run asks for them again.
+    #[serde(default)]
+    pub unresolved: Vec<Unresolved>,
+    /// What this run took out, by tenant id and domain: a merge does not bring it back.
+    #[serde(skip)]
+    gone: BTreeSet<String>,
 }
 
 /// What of a list was added.
@@ -169,13 +215,15 @@ pub struct Added {
     pub added: usize,
     /// Tenants that the campaign has already.
     pub known: usize,
+    /// Of those, the ones whose name the list has now, or corrects.
+    pub renamed: usize,
     /// Why folders are not simply named as the customers.
     pub notes: Vec<String>,
 }
 
 impl Campaign {
     pub fn new(auth: Option<String>) -> Self {
-        Self { version: VERSION, auth, candidates: Vec::new() }
+        Self { version: VERSION, auth, ..Self::default() }
     }
 
     /// Adds customers. `taken` are the folders that the fleet has; `state` makes a word that nobody
@@ -187,14 +235,26 @@ impl Campaign {
         mut state: impl FnMut() -> String,
     ) -> Added {
         let known: BTreeSet<TenantId> = self.candidates.iter().map(|one| one.tenant_id).collect();
-        let new: Vec<&Customer> =
-            customers.iter().filter(|one| !known.contains(&one.tenant_id)).collect();
-        let names = self.candidates.iter().map(|one| one.name.clone());
+        let new = |one: &&Customer| !known.contains(&one.tenant_id);
+        let corrected = |one: &&Customer| self.is_corrected_by(one);
+        let named: Vec<&Customer> =
+            customers.iter().filter(|one| new(one) || corrected(one)).collect();
+        let fixed = |one: &&Candidate| named.iter().all(|new| new.tenant_id != one.tenant_id);
+        let names = self.candidates.iter().filter(fixed).map(|one| one.name.clone());
         let taken: BTreeSet<String> = taken.iter().cloned().chain(names).collect();
-        let mut added = Added { known: customers.len() - new.len(), ..Added::default() };
-        for (customer, (name, note)) in new.iter().zip(folder_names(&new, &taken)) {
+        let mut added =
+            Added { known: customers.iter().filter(|one| !new(one)).count(), ..Added::default() };
+        for (customer, (name, note)) in named.iter().zip(folder_names(&named, &taken)) {
             let name = name.map_or_else(|| customer.tenant_id.to_string(), |name| name.to_string());
             added.notes.extend(note.map(|why| format!("{name}: {why}")));
+            let there = self.candidates.iter_mut().find(|one| one.tenant_id == customer.tenant_id);
+            if let Some(there) = there {
+                added.renamed += 1;
+                there.name = name;
+                there.display_name = customer.display_name.clone();
+                there.domain = customer.domain.clone().or(there.domain.take());
+                continue;
+            }
             added.added += 1;
             self.candidates.push(Candidate {
                 name,
@@ -207,6 +267,7 @@ impl Campaign {
                 missing: Vec::new(),
                 detail: None,
                 branch: None,
+                in_fleet: false,
                 state: state(),
             });
         }
@@ -214,10 +275,63 @@ impl Campaign {
         added
     }
 
+    /// Whether a list names a tenant otherwise than the campaign, and its folder is not there yet.
+    fn is_corrected_by(&self, customer: &Customer) -> bool {
+        self.candidates.iter().any(|one| {
+            one.tenant_id == customer.tenant_id
+                && !one.in_fleet
+                && one.standing != Standing::Proposed
+                && customer.display_name.is_some()
+                && one.display_name != customer.display_name
+        })
+    }
+
+    /// Keeps a customer whose domain Entra did not tell the tenant of.
+    pub fn keep_unresolved(&mut self, new: Unresolved) {
+        self.unresolved.retain(|one| one.domain != new.domain);
+        self.unresolved.push(new);
+        self.unresolved.sort_by(|one, other| one.domain.cmp(&other.domain));
+    }
+
+    /// Forgets domains whose tenants are known now.
+    pub fn resolved(&mut self, domain: &str) {
+        self.unresolved.retain(|one| one.domain != domain);
+        self.gone.insert(domain.to_owned());
+    }
+
+    /// Takes out what has this folder's name, tenant id or domain; says how many that were.
+    pub fn remove(&mut self, what: &str) -> usize {
+        let what = what.trim().to_lowercase();
+        let is = |one: &Candidate| {
+            one.name == what
+                || one.tenant_id.to_string() == what
+                || one.domain.as_deref() == Some(what.as_str())
+        };
+        let before = self.candidates.len() + self.unresolved.len();
+        let ids = self.candidates.iter().filter(|one| is(one)).map(|one| one.tenant_id.to_string());
+        self.gone.extend(ids.chain([what.clone()]));
+        self.candidates.retain(|one| !is(one));
+        self.unresolved.retain(|one| one.domain != what);
+        before - self.candidates.len() - self.unresolved.len()
+    }
+
+    /// Says what is looked for now. Where that is something else than before, what was seen of a
+    /// tenant says nothing of it.
+    pub fn seek(&mut self, sought: Vec<String>) {
+        if !self.sought.is_empty() && self.sought != sought {
+            for one in self.candidates.iter_mut().filter(|one| one.standing != Standing::Proposed) {
+                one.standing = Standing::NotLooked;
+                one.missing.clear();
+            }
+        }
+        self.sought = sought;
+    }
+
     /// Takes over what another run of this clone wrote meanwhile: of each tenant the later reading
     /// counts, and a tick is never lost.
     pub fn merge(&mut self, other: &Self) {
-        for theirs in &other.candidates {
+        let theirs = other.candidates.iter();
+        for theirs in theirs.filter(|one| !self.gone.contains(&one.tenant_id.to_string())) {
             let mine = self.candidates.iter_mut().find(|one| one.tenant_id == theirs.tenant_id);
             match mine {
                 Some(mine) => {
@@ -230,16 +344,54 @@ impl Campaign {
                 None => self.candidates.push(theirs.clone()),
             }
         }
+        for theirs in &other.unresolved {
+            let mine = self.unresolved.iter().any(|one| one.domain == theirs.domain);
+            if !mine && !self.gone.contains(&theirs.domain) {
+                self.keep_unresolved(theirs.clone());
+            }
+        }
         self.candidates.sort_by(|one, other| one.name.cmp(&other.name));
     }
 
-    /// Marks those that the fleet has.
-    pub fn in_fleet(&mut self, ids: &BTreeSet<TenantId>) {
+    /// Marks those that the fleet has, each with whether it signs in as the campaign does. One that
+    /// does not is not looked at: its applications are others.
+    pub fn in_fleet(&mut self, fleet: &BTreeMap<TenantId, bool>) {
         for candidate in &mut self.candidates {
-            if ids.contains(&candidate.tenant_id) {
-                candidate.standing = Standing::InFleet;
-            } else if candidate.standing == Standing::InFleet {
-                candidate.standing = Standing::NotLooked;
+            let signs_in_alike = fleet.get(&candidate.tenant_id);
+            candidate.in_fleet = signs_in_alike.is_some();
+            candidate.standing = match (signs_in_alike, candidate.standing) {
+                (Some(false), _) | (Some(true), Standing::Ready | Standing::Proposed) => {
+                    Standing::InFleet
+                }
+                (None, Standing::InFleet) => Standing::NotLooked,
+                (_, standing) => standing,
+            };
+        }
+    }
+
+    /// A tenant whose branch nobody has any more is ready again. `is_there` looks for a branch.
+    pub fn branches_gone<E>(
+        &mut self,
+        mut is_there: impl FnMut(&str) -> Result<bool, E>,
+    ) -> Result<Vec<String>, E> {
+        let mut gone = BTreeSet::new();
+        let waits = |one: &&mut Candidate| one.standing == Standing::Proposed && !one.in_fleet;
+        for one in self.candidates.iter_mut().filter(waits) {
+            let Some(branch) = one.branch.clone() else { continue };
+            if gone.contains(&branch) || !is_there(&branch)? {
+                one.standing = Standing::Ready;
+                one.branch = None;
+                gone.insert(branch);
+            }
+        }
+        Ok(gone.into_iter().collect())
+    }
+
+    /// Those that are named are looked at, also where they were seen as tenants of the fleet before.
+    pub fn look_again(&mut self, ids: &BTreeSet<TenantId>) {
+        for one in &mut self.candidates {
+            if one.standing == Standing::InFleet && ids.contains(&one.tenant_id) {
+                one.standing = Standing::NotLooked;
             }
         }
     }
@@ -310,6 +462,68 @@ mod tests {
         assert!(!contoso.is_answered_by(Some(&adatum.tenant_id.to_string()), &contoso.state));
         assert!(!contoso.is_answered_by(None, &contoso.state));
         assert!(!contoso.is_answered_by(Some(&id), ""));
+    }
+
+    #[test]
+    fn a_tenant_whose_branch_nobody_has_is_ready_again_and_one_whose_branch_is_there_is_not() {
+        let mut campaign = campaign();
+        for (one, branch) in campaign.candidates.iter_mut().zip(["closed", "open"]) {
+            (one.standing, one.branch) = (Standing::Proposed, Some(branch.to_owned()));
+        }
+        let gone = campaign.branches_gone(|branch| Ok::<_, ()>(branch == "open")).unwrap();
+        assert_eq!(gone, ["closed"]);
+        let standings = campaign.candidates.iter().map(|one| (one.standing, one.branch.as_deref()));
+        let wanted = [(Standing::Ready, None), (Standing::Proposed, Some("open"))];
+        assert_eq!(standings.collect::<Vec<_>>(), wanted);
+        assert_eq!(campaign.branches_gone(|_| Err("no answer")), Err("no answer"));
+        assert_eq!(campaign.candidates[1].standing, Standing::Proposed);
+    }
+
+    #[test]
+    fn what_was_taken_out_stays_out_and_a_corrected_list_renames_what_has_no_folder_yet() {
+        let mut one = campaign();
+        let kept = one.clone();
+        assert_eq!(one.remove("CONTOSO"), 1);
+        assert_eq!(one.remove("contoso"), 0);
+        one.merge(&kept);
+        assert_eq!(one.candidates.len(), 1);
+        let adatum = Customer {
+            tenant_id: one.candidates[0].tenant_id,
+            display_name: Some("Adatum Z\u{fc}rich".to_owned()),
+            domain: None,
+        };
+        let again = std::slice::from_ref(&adatum);
+        let added = one.add(again, &BTreeSet::new(), String::new);
+        assert_eq!((added.added, added.known, added.renamed), (0, 1, 1));
+        assert_eq!(one.candidates[0].name, "adatum-zuerich");
+        one.in_fleet(&BTreeMap::from([(adatum.tenant_id, true)]));
+        let other = Customer { display_name: Some("Other".to_owned()), ..adatum };
+        assert_eq!(one.add(&[other], &BTreeSet::new(), String::new).renamed, 0);
+    }
+
+    #[test]
+    fn a_tenant_of_the_fleet_is_looked_at_and_what_it_lacks_stays_its_standing() {
+        let mut campaign = campaign();
+        let fleet: BTreeMap<_, _> = campaign
+            .candidates
+            .iter()
+            .zip([true, false])
+            .map(|(it, is)| (it.tenant_id, is))
+            .collect();
+        campaign.in_fleet(&fleet);
+        let standing = |campaign: &Campaign| campaign.candidates[0].standing;
+        assert_eq!(standing(&campaign), Standing::NotLooked);
+        assert_eq!(campaign.candidates[1].standing, Standing::InFleet, "signs in otherwise");
+        let now = at("2027-01-10T12:00:00Z");
+        campaign.candidates[0].record(Seen::new(Standing::RolesMissing), now);
+        campaign.in_fleet(&fleet);
+        assert_eq!(standing(&campaign), Standing::RolesMissing);
+        campaign.candidates[0].record(Seen::new(Standing::Ready), now);
+        assert_eq!(standing(&campaign), Standing::InFleet);
+        campaign.seek(vec!["watch".to_owned()]);
+        assert_eq!(standing(&campaign), Standing::InFleet);
+        campaign.seek(vec!["apply".to_owned()]);
+        assert_eq!(standing(&campaign), Standing::NotLooked, "nobody looked for that");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use super::Finding;
 use crate::app::session::{self, Loaded};
 use crate::app::{AppError, Context, block_on};
-use applecart_core::model::{LiveTenant, TenantName};
+use applecart_core::model::{LiveTenant, TenantName, shell_word};
 use applecart_core::plan::Selection;
 use applecart_core::report::{Area, Check, CheckState, names_in_line, plural};
 use applecart_core::rules::entra::Duty;
@@ -31,32 +31,37 @@ pub(super) fn check(
         .filter(|tenant| signed_in(&tenant.name))
         .filter_map(|tenant| {
             let auth = loaded.policy.auth_of(tenant.auth.as_deref())?;
-            Some((tenant.name.to_string(), tenant.tenant_id, auth))
+            Some(((tenant.name.to_string(), tenant.auth.clone()), tenant.tenant_id, auth))
         })
         .collect();
     let granted = futures::stream::iter(asked)
         .map(|(name, id, auth)| async move { (name, connector.granted(id, auth).await) })
         .buffer_unordered(context.parallelism)
         .collect::<Vec<_>>();
-    let mut lacking: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut lacking: BTreeMap<(Option<String>, String), Vec<String>> = BTreeMap::new();
     let mut beyond: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, granted) in block_on(granted)? {
+    for ((name, profile), granted) in block_on(granted)? {
         let Some(all) = granted.ok().and_then(|granted| granted.permissions) else { continue };
         let missing = Duty::Writer.missing(&all);
         if !missing.is_empty() && !all.is_empty() {
-            lacking.entry(missing.join(", ")).or_default().push(name.clone());
+            lacking.entry((profile, missing.join(", "))).or_default().push(name.clone());
         }
         let more = Duty::Writer.beyond(&all);
         if !more.is_empty() {
             beyond.entry(more.join(", ")).or_default().push(name);
         }
     }
-    let lacks = lacking.into_iter().map(|(missing, tenants)| {
+    let lacks = lacking.into_iter().map(|((profile, missing), tenants)| {
+        let auth = profile.map(|name| format!(" --auth {}", shell_word(&name)));
         let text = format!(
             "the application may read, and not upload, in {}: its token lacks {missing}",
             of(tenants)
         );
-        warning(text, "for `apply`, have an administrator of each consent to it: `applecart onboard --tenant ID`, then --links")
+        let next = format!(
+            "for `apply`, give the application that permission in Entra, and have an administrator of each consent again. `applecart onboard --fleet --for apply{}` looks at each, and `applecart onboard --links` prints the links of those who have to",
+            auth.unwrap_or_default()
+        );
+        warning(text, &next)
     });
     let more = beyond.into_iter().map(|(more, tenants)| {
         let text = format!(

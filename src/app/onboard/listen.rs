@@ -10,6 +10,7 @@ use crate::app::{AppError, Context};
 use applecart_core::model::TenantId;
 use applecart_core::onboard::Standing;
 use applecart_core::report::onboard::{Onboarding, onboard_page};
+use applecart_core::report::plural;
 use applecart_io::loopback::{Loopback, Visit};
 
 /// Tells the person something while the page is there.
@@ -73,7 +74,13 @@ pub fn listen(
             look_again(work, context, announce)?;
         }
     }
-    announce("Every tenant was ticked off.");
+    match work.report(context)?.unknown() {
+        0 => announce("Every tenant was ticked off."),
+        unknown => announce(&format!(
+            "No link is left on the page, and of {} nothing is known yet: the table says why.",
+            plural(unknown, "tenant")
+        )),
+    }
     Ok(())
 }
 
@@ -85,7 +92,7 @@ fn waits(standing: Standing) -> bool {
 fn page(work: &Work, context: &Context, back: &str) -> Result<String, AppError> {
     let overrides = context.environment.overrides()?;
     let links = |one: &_| work.links(one, |_| back.to_owned(), &overrides);
-    Ok(onboard_page(&Onboarding::new(&work.campaign, context.now(), links)))
+    Ok(onboard_page(&Onboarding::new(&work.campaign, work.stage, context.now(), links)))
 }
 
 /// The tenant that a browser came back for, which is noted.

@@ -1,28 +1,30 @@
-//! A list of tenants: CSV (RFC 4180) with the columns `name`, `tenantId` and, where wanted,
+//! A list of tenants: CSV (RFC 4180; also apart by semicolon or tab) with the columns `name`, `tenantId` and, where wanted,
 //! `displayName` and `auth`, in any order.
 
 use std::collections::BTreeMap;
 
 use super::targets::Wanted;
 use crate::model::{IdentityError, TenantId, TenantName};
+use crate::onboard::ListError;
 
 const COLUMNS: [&str; 4] = ["name", "tenantId", "displayName", "auth"];
 
 /// A mistake in a list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListMistake {
+    #[error("{0}")]
+    Encoding(ListError),
     #[error("it is empty")]
     Empty,
     #[error("it lists no tenant: only the first line is there")]
     NoTenants,
     #[error(
-        "line 1: column {number} is none of {columns}{separators}",
-        columns = COLUMNS.join(", "),
-        separators = if *.semicolons { "; separate columns with commas" } else { "" }
+        "the first line: column {number} is none of {columns}",
+        columns = COLUMNS.join(", ")
     )]
     // Without its text: whoever names the wrong file here may name a token or a key.
-    UnknownColumn { number: usize, semicolons: bool },
-    #[error("line 1: the column {0} must be there exactly once")]
+    UnknownColumn { number: usize },
+    #[error("the first line: the column {0} must be there exactly once")]
     NeededColumn(&'static str),
     #[error("line {line}: {has} values where the first line has {wants}")]
     Values { line: usize, has: usize, wants: usize },
@@ -36,15 +38,13 @@ pub enum ListMistake {
 
 /// Reads a list, or says every mistake in it with its line.
 pub fn parse_list(text: &str) -> Result<Vec<Wanted>, Vec<ListMistake>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let records = csv_records(text, ',').map_err(|line| vec![ListMistake::OpenQuote(line)])?;
+    let records = csv_table(text).map_err(|line| vec![ListMistake::OpenQuote(line)])?;
     let mut records = records.into_iter();
     let Some((_, header)) = records.next() else { return Err(vec![ListMistake::Empty]) };
     let header: Vec<&str> = header.iter().map(|name| name.trim()).collect();
     let mut mistakes = Vec::new();
     if let Some(index) = header.iter().position(|name| !COLUMNS.contains(name)) {
-        let semicolons = header.iter().any(|name| name.contains(';'));
-        mistakes.push(ListMistake::UnknownColumn { number: index + 1, semicolons });
+        mistakes.push(ListMistake::UnknownColumn { number: index + 1 });
     }
     for needed in ["name", "tenantId"] {
         if header.iter().filter(|name| **name == needed).count() != 1 {
@@ -95,11 +95,34 @@ pub fn parse_list(text: &str) -> Result<Vec<Wanted>, Vec<ListMistake>> {
     if mistakes.is_empty() { Ok(rows) } else { Err(mistakes) }
 }
 
+/// The records of a table as spreadsheets save it: with a byte order mark or not, apart by comma,
+/// semicolon or tab, which Excel may say in a line of its own.
+///
+/// # Errors
+/// The line of a quotation mark that is not closed.
+pub(crate) fn csv_table(text: &str) -> Result<Vec<(usize, Vec<String>)>, usize> {
+    let text = text.trim_start_matches('\u{feff}');
+    let excel = text.get(..4).filter(|start| start.eq_ignore_ascii_case("sep="));
+    let Some(_) = excel else { return csv_records(text, separator(text)) };
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let separator = first.chars().nth(4).unwrap_or(',');
+    let numbered = |(line, record)| (line + 1, record);
+    let records = csv_records(rest, separator).map_err(|line| line + 1)?;
+    Ok(records.into_iter().map(numbered).collect())
+}
+
+/// The sign between columns: the one of which the first line has most.
+fn separator(text: &str) -> char {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let count = |sign: &char| first.matches(*sign).count();
+    [',', ';', '\t'].into_iter().rev().max_by_key(count).unwrap_or(',')
+}
+
 /// The records of a CSV file that are not empty, each with the number of its first line.
 ///
 /// # Errors
 /// The line of a quotation mark that is not closed.
-pub(crate) fn csv_records(text: &str, separator: char) -> Result<Vec<(usize, Vec<String>)>, usize> {
+fn csv_records(text: &str, separator: char) -> Result<Vec<(usize, Vec<String>)>, usize> {
     let mut records = Vec::new();
     let (mut record, mut value) = (Vec::new(), String::new());
     let (mut line, mut first, mut quoted) = (1, 1, None);
@@ -164,6 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn semicolons_and_excels_own_line_are_read_and_lines_are_counted_as_the_file_has_them() {
+        for text in [
+            format!("name;tenantId\ncontoso;{ID}\n"),
+            format!("sep=;\r\nname;tenantId\r\ncontoso;{ID}\r\n"),
+        ] {
+            assert_eq!(parse_list(&text).unwrap()[0].name.as_ref().unwrap().as_str(), "contoso");
+        }
+        let mistakes = parse_list("sep=;\nname;tenantId\ncontoso;x\n").unwrap_err();
+        assert!(mistakes[0].to_string().starts_with("line 3:"), "{mistakes:?}");
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_line() {
         let text = format!(
             "name,tenantId\nContoso,{ID}\nfabrikam,x\n\nfabrikam,{ID}\nfabrikam,{OTHER}\nadatum\n"
@@ -178,8 +213,8 @@ mod tests {
     fn a_header_that_is_not_ours_is_refused() {
         for (text, says) in [
             ("", "empty"),
-            ("name;tenantId\n", "separate columns with commas"),
-            ("name,tenantId,color\n", "line 1: column 3 is none of name, tenantId"),
+            ("name;tenantId\n", "it lists no tenant"),
+            ("name,tenantId,color\n", "the first line: column 3 is none of name, tenantId"),
             ("name\n", "tenantId must be there exactly once"),
             ("name,tenantId\n\"a,b\n", "line 2: a quotation mark"),
         ] {

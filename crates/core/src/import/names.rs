@@ -41,7 +41,9 @@ pub(crate) fn folders(
             let id = customer.tenant_id.to_string();
             // The GUID's first group: what people see of it first.
             let ending = id.split('-').next().unwrap_or_default();
-            let why = if *from_nothing {
+            let why = if *from_nothing && customer.display_name.is_none() {
+                Some("no name of the customer is known".to_owned())
+            } else if *from_nothing {
                 Some("the customer has no name that a folder can have".to_owned())
             } else if times.get(name.as_str()).copied().unwrap_or_default() > 1 {
                 Some(format!("several customers would be named {name}"))

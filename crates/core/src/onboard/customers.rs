@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use crate::import::csv_records;
+use crate::import::csv_table;
 use crate::model::TenantId;
 
 /// Headings, without case, spaces and signs, that mean the same.
-const ID: [&str; 9] = [
+const ID: [&str; 12] = [
+    "mandantenid",
+    "kundenid",
+    "verzeichnisid",
     "tenantid",
     "microsoftid",
     "customerid",
@@ -21,9 +24,25 @@ const ID: [&str; 9] = [
     "azureadtenantid",
     "entratenantid",
 ];
-const NAME: [&str; 6] =
-    ["displayname", "companyname", "customername", "customer", "company", "name"];
-const DOMAIN: [&str; 7] = [
+const NAME: [&str; 13] = [
+    "displayname",
+    "companyname",
+    "customername",
+    "customer",
+    "company",
+    "name",
+    "anzeigename",
+    "firmenname",
+    "unternehmensname",
+    "kundenname",
+    "firma",
+    "unternehmen",
+    "kunde",
+];
+const DOMAIN: [&str; 10] = [
+    "primärerdomänenname",
+    "domänenname",
+    "domäne",
     "primarydomainname",
     "domain",
     "domainname",
@@ -80,6 +99,8 @@ pub struct CustomerList {
     pub customers: Vec<Listed>,
     /// Lines of a tenant that an earlier line has already.
     pub twice: usize,
+    /// Whether no column was taken for the customers' names.
+    pub is_nameless: bool,
 }
 
 /// The text of a file: by its mark, else in the named encoding, else UTF-8 where it is that, else
@@ -114,17 +135,7 @@ pub fn decode(bytes: &[u8], named: Option<&str>) -> Result<Decoded, ListError> {
 
 /// Reads a list, or says every mistake in it with its line.
 pub fn parse(text: &str) -> Result<CustomerList, Vec<ListError>> {
-    let text = text.trim_start_matches('\u{feff}');
-    // What Excel writes first to tell itself which sign separates columns.
-    let (text, told) = match text.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")) {
-        Some(_) => {
-            let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-            (rest, first.chars().nth(4))
-        }
-        None => (text, None),
-    };
-    let separator = told.unwrap_or_else(|| separator(text));
-    let records = csv_records(text, separator).map_err(|line| vec![ListError::OpenQuote(line)])?;
+    let records = csv_table(text).map_err(|line| vec![ListError::OpenQuote(line)])?;
     let mut records = records.into_iter();
     let Some((_, header)) = records.next() else { return Err(vec![ListError::Empty]) };
     let header: Vec<String> = header.iter().map(|name| plain(name)).collect();
@@ -135,7 +146,8 @@ pub fn parse(text: &str) -> Result<CustomerList, Vec<ListError>> {
     if id.is_none() && domain.is_none() {
         return Err(vec![ListError::NoColumn]);
     }
-    let (mut list, mut mistakes) = (CustomerList::default(), Vec::new());
+    let (mut list, mut mistakes) =
+        (CustomerList { is_nameless: name.is_none(), ..CustomerList::default() }, Vec::new());
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (line, record) in records {
         let value = |at: Option<usize>| {
@@ -175,13 +187,6 @@ pub fn parse(text: &str) -> Result<CustomerList, Vec<ListError>> {
         mistakes.push(ListError::NoTenants);
     }
     if mistakes.is_empty() { Ok(list) } else { Err(mistakes) }
-}
-
-/// The sign between columns: the one of which the first line has most.
-fn separator(text: &str) -> char {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let count = |sign: &char| first.matches(*sign).count();
-    [',', ';', '\t'].into_iter().rev().max_by_key(count).unwrap_or(',')
 }
 
 /// A heading without case, spaces and signs.
@@ -253,6 +258,20 @@ mod tests {
             Decoded { text: text.to_owned(), guessed: None }
         );
         assert_eq!(decode(text.as_bytes(), None).unwrap().guessed, None);
+    }
+
+    #[test]
+    fn headings_of_other_languages_are_known_or_the_list_says_that_it_has_no_names() {
+        let text = format!(
+            "Firmenname;Microsoft-ID;Prim\u{e4}rer Dom\u{e4}nenname\nContoso;{ONE};x.example\n"
+        );
+        let list = parse(&text).unwrap();
+        assert_eq!(list.customers[0].display_name.as_deref(), Some("Contoso"));
+        assert_eq!(list.customers[0].domain.as_deref(), Some("x.example"));
+        assert!(!list.is_nameless);
+        assert!(
+            parse(&format!("Raison sociale;Microsoft ID\nContoso;{ONE}\n")).unwrap().is_nameless
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::table::{Column, table};
 use super::text::{BAD, DIM, GOOD, LOOK, plural};
 use crate::model::{TenantId, Timestamp, shell_word};
-use crate::onboard::{Campaign, Candidate, Standing, StandingCount};
+use crate::onboard::{Campaign, Candidate, Stage, Standing, StandingCount, Unresolved};
 
 /// The version of [`Onboarding`].
 pub const ONBOARD_VERSION: &str = "1.0";
@@ -27,7 +27,8 @@ pub struct ConsentLink {
 pub struct OnboardTenant {
     /// The folder that it has or will have.
     pub name: String,
-    pub tenant_id: TenantId,
+    /// `null` where only a domain is known, and Entra did not tell whose it is.
+    pub tenant_id: Option<TenantId>,
     pub display_name: Option<String>,
     pub domain: Option<String>,
     pub standing: Standing,
@@ -41,6 +42,8 @@ pub struct OnboardTenant {
     pub detail: Option<String>,
     /// The branch that brings it.
     pub branch: Option<String>,
+    /// Whether the fleet has it.
+    pub in_fleet: bool,
     /// Where its administrator consents; empty where nothing is to be consented to.
     pub links: Vec<ConsentLink>,
 }
@@ -53,6 +56,8 @@ pub struct Onboarding {
     /// The version of the program.
     pub applecart: String,
     pub generated_at: Timestamp,
+    /// What the tenants are to be ready for.
+    pub stage: Stage,
     /// Sorted by name.
     pub tenants: Vec<OnboardTenant>,
     /// How many are how far; nothing of those that no tenant is.
@@ -63,12 +68,13 @@ impl Onboarding {
     /// `links` gives the links of a tenant.
     pub fn new(
         campaign: &Campaign,
+        stage: Stage,
         now: Timestamp,
         links: impl Fn(&Candidate) -> Vec<ConsentLink>,
     ) -> Self {
         let tenant = |one: &Candidate| OnboardTenant {
             name: one.name.clone(),
-            tenant_id: one.tenant_id,
+            tenant_id: Some(one.tenant_id),
             display_name: one.display_name.clone(),
             domain: one.domain.clone(),
             standing: one.standing,
@@ -77,19 +83,58 @@ impl Onboarding {
             missing: one.missing.clone(),
             detail: one.detail.clone(),
             branch: one.branch.clone(),
+            in_fleet: one.in_fleet,
             links: if one.standing.wants_consent() { links(one) } else { Vec::new() },
         };
+        let mut tenants: Vec<_> = campaign
+            .candidates
+            .iter()
+            .map(tenant)
+            .chain(campaign.unresolved.iter().map(unresolved))
+            .collect();
+        tenants.sort_by(|one, other| one.name.cmp(&other.name));
         let count = |standing: &Standing| StandingCount {
             standing: *standing,
-            tenants: campaign.with(*standing).count(),
+            tenants: tenants.iter().filter(|one| one.standing == *standing).count(),
         };
+        let summary = Standing::ALL.iter().map(count).filter(|count| count.tenants > 0).collect();
         Self {
             format_version: ONBOARD_VERSION.to_owned(),
             applecart: env!("CARGO_PKG_VERSION").to_owned(),
             generated_at: now,
-            tenants: campaign.candidates.iter().map(tenant).collect(),
-            summary: Standing::ALL.iter().map(count).filter(|count| count.tenants > 0).collect(),
+            stage,
+            tenants,
+            summary,
         }
+    }
+
+    /// How many tenants nothing is known of yet, so that nothing is to be concluded of them.
+    pub fn unknown(&self) -> usize {
+        self.tenants.iter().filter(|one| one.standing.is_unknown()).count()
+    }
+}
+
+impl OnboardTenant {
+    fn id(&self) -> String {
+        self.tenant_id.map_or_else(|| "not known".to_owned(), |id| id.to_string())
+    }
+}
+
+/// The row of a customer whose tenant is not known.
+fn unresolved(one: &Unresolved) -> OnboardTenant {
+    OnboardTenant {
+        name: one.domain.clone(),
+        tenant_id: None,
+        display_name: one.display_name.clone(),
+        domain: Some(one.domain.clone()),
+        standing: Standing::Unknown,
+        seen_at: None,
+        consented_at: None,
+        missing: Vec::new(),
+        detail: Some(format!("whose domain this is, Entra did not tell: {}", one.detail)),
+        branch: None,
+        in_fleet: false,
+        links: Vec::new(),
     }
 }
 
@@ -120,7 +165,7 @@ pub fn onboard_human(report: &Onboarding, width: Option<usize>) -> String {
             (missing, _) => missing.join(", "),
         };
         let standing = one.standing.as_str().to_owned();
-        (style(one.standing), vec![one.name.clone(), one.tenant_id.to_string(), standing, lacks])
+        (style(one.standing), vec![one.name.clone(), one.id(), standing, lacks])
     };
     let rows: Vec<_> = report.tenants.iter().map(row).collect();
     let mut out = table(&columns, &rows, width);
@@ -133,6 +178,9 @@ pub fn onboard_human(report: &Onboarding, width: Option<usize>) -> String {
             count.standing.words()
         ));
     }
+    if report.stage == Stage::Watch {
+        out.push_str("Looked at for watching alone, for which an application that reads is enough. Before the first upload:\n  applecart onboard --for apply\n");
+    }
     out
 }
 
@@ -142,13 +190,25 @@ pub fn onboard_links(report: &Onboarding) -> String {
         report.tenants.iter().flat_map(|one| one.links.iter().map(move |link| (one, link)));
     let mut out = String::new();
     for (one, link) in waiting {
-        out.push_str(&format!("{}\t{}\t{}\t{}\n", one.name, one.tenant_id, one.standing, link.url));
+        out.push_str(&format!("{}\t{}\t{}\t{}\n", one.name, one.id(), one.standing, link.url));
     }
-    if out.is_empty() { "No tenant has to consent.\n".to_owned() } else { out }
+    // Of what nobody looked at, nobody knows whether it has to consent.
+    if out.is_empty() && report.unknown() == 0 {
+        return "No tenant has to consent.\n".to_owned();
+    }
+    out
 }
 
 /// A letter to one customer's administrator.
-pub fn onboard_mail(one: &OnboardTenant) -> String {
+pub fn onboard_mail(one: &OnboardTenant, stage: Stage) -> String {
+    let may = match stage {
+        Stage::Watch => {
+            "read the settings of Microsoft Intune's\nservice, such as Apple's tokens, and change nothing."
+        }
+        Stage::Apply => {
+            "read and write the settings of Microsoft Intune's\nservice, such as Apple's tokens."
+        }
+    };
     let whom = one.display_name.as_deref().unwrap_or(&one.name);
     let links: String = one.links.iter().map(|link| format!("  {}\n\n", link.url)).collect();
     format!(
@@ -160,12 +220,11 @@ pub fn onboard_mail(one: &OnboardTenant) -> String {
          Please open this link, sign in as Global Administrator or Privileged Role Administrator, and choose\n\
          Accept:\n\n\
          {links}\
-         The page names what the application may do: read and write the settings of Microsoft Intune's\n\
-         service, such as Apple's tokens. It gets no access to mail, files or the password of anybody. After\n\
+         The page names what the application may do: {may} It gets no access to mail, files or the password of anybody. After\n\
          Accept you see an empty page, and can close it. You can withdraw the consent at any time in Entra,\n\
          under Enterprise applications.\n\n\
          It takes Microsoft up to ten minutes to carry the consent everywhere. We see it by ourselves.\n",
-        id = one.tenant_id
+        id = one.id()
     )
 }
 
@@ -182,8 +241,9 @@ pub fn onboard_commands(
     roles: &[(String, Vec<&'static str>)],
     shell: Shell,
 ) -> String {
-    let mut out = format!("# {}: {}\n", one.name, one.tenant_id);
-    let login = format!("az login --tenant {} --allow-no-subscriptions\n", one.tenant_id);
+    let id = one.id();
+    let mut out = format!("# {}: {id}\n", one.name);
+    let login = format!("az login --tenant {id} --allow-no-subscriptions\n");
     out.push_str(&login);
     for (client_id, roles) in roles {
         let client_id = shell_word(client_id);
@@ -202,8 +262,7 @@ pub fn onboard_commands(
             }
             Shell::PowerShell => {
                 out.push_str(&format!(
-                    "Connect-MgGraph -TenantId {} -Scopes Application.ReadWrite.All,AppRoleAssignment.ReadWrite.All\n$app = Get-MgServicePrincipal -Filter \"appId eq '{client_id}'\"\nif (-not $app) {{ $app = New-MgServicePrincipal -AppId {client_id} }}\n$graph = Get-MgServicePrincipal -Filter \"appId eq '{graph}'\"\n",
-                    one.tenant_id
+                    "Connect-MgGraph -TenantId {id} -Scopes Application.ReadWrite.All,AppRoleAssignment.ReadWrite.All\n$app = Get-MgServicePrincipal -Filter \"appId eq '{client_id}'\"\nif (-not $app) {{ $app = New-MgServicePrincipal -AppId {client_id} }}\n$graph = Get-MgServicePrincipal -Filter \"appId eq '{graph}'\"\n"
                 ));
                 for role in roles {
                     out.push_str(&format!(
@@ -220,14 +279,23 @@ pub fn onboard_commands(
     out
 }
 
+/// Ticked off is only what was seen to lack nothing.
+fn tick(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Ready | Standing::Proposed | Standing::InFleet => "☑",
+        Standing::NotLooked | Standing::Unknown => "?",
+        _ => "☐",
+    }
+}
+
 /// The page on this machine that ticks customers off.
 pub fn onboard_page(report: &Onboarding) -> String {
     let row = |one: &OnboardTenant| {
         maud::html! {
             tr {
-                td { (if one.standing.wants_consent() { "☐" } else { "☑" }) }
+                td { (tick(one.standing)) }
                 td { (one.display_name.as_deref().unwrap_or(&one.name)) }
-                td { code { (one.tenant_id) } }
+                td { code { (one.id()) } }
                 td { (one.standing) }
                 td {
                     @for link in &one.links {
@@ -262,7 +330,7 @@ mod tests {
     use crate::import::Customer;
     use crate::onboard::Seen;
 
-    fn report() -> Onboarding {
+    fn campaign() -> Campaign {
         let mut campaign = Campaign::new(None);
         let customer = |number: u32, name: &str| Customer {
             tenant_id: format!("{number:08x}-8a34-4b7a-9a51-0d6c2f6f1b11").parse().unwrap(),
@@ -278,7 +346,16 @@ mod tests {
         };
         campaign.candidates[0].record(lacking, now);
         campaign.candidates[1].record(Seen::new(Standing::Ready), now);
-        Onboarding::new(&campaign, now, |one| {
+        campaign
+    }
+
+    fn report() -> Onboarding {
+        report_of(&campaign())
+    }
+
+    fn report_of(campaign: &Campaign) -> Onboarding {
+        let now = "2027-01-10T12:00:00Z".parse().unwrap();
+        Onboarding::new(campaign, Stage::Watch, now, |one| {
             let url =
                 format!("https://login.example/{}/adminconsent?state={}", one.tenant_id, one.state);
             vec![ConsentLink { client_id: "2f6b".to_owned(), url }]
@@ -296,11 +373,31 @@ mod tests {
     fn only_tenants_that_have_to_consent_have_links_and_letters_name_the_tenant() {
         let report = report();
         assert_eq!(onboard_links(&report).lines().count(), 1);
-        let mail = onboard_mail(&report.tenants[0]);
+        let mail = onboard_mail(&report.tenants[0], Stage::Watch);
+        assert!(mail.contains("change nothing") && !mail.contains("write"), "{mail}");
+        let mail = onboard_mail(&report.tenants[0], Stage::Apply);
+        assert!(mail.contains("read and write"), "{mail}");
         assert!(mail.contains("Contoso & <Sons>") && mail.contains("/adminconsent?state=word"));
         let page = onboard_page(&report);
         assert!(page.contains("Contoso &amp; &lt;Sons&gt;") && page.contains("rel=\"noreferrer\""));
         assert_eq!(page.matches("<a href").count(), 1);
+    }
+
+    #[test]
+    fn of_what_nobody_looked_at_nothing_is_concluded() {
+        let mut campaign = campaign();
+        campaign.candidates.remove(0);
+        assert_eq!(onboard_links(&report_of(&campaign)), "No tenant has to consent.\n");
+        campaign.keep_unresolved(Unresolved {
+            domain: "adatum.example".to_owned(),
+            display_name: None,
+            detail: "unreachable".to_owned(),
+        });
+        let report = report_of(&campaign);
+        assert_eq!((onboard_links(&report).as_str(), report.unknown()), ("", 1));
+        let text = anstream::adapter::strip_str(&onboard_human(&report, None)).to_string();
+        assert!(text.contains("adatum.example") && text.contains("unknown: 1 tenant"), "{text}");
+        assert!(onboard_page(&report).contains("<td>?</td>"));
     }
 
     #[test]
