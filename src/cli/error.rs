@@ -310,6 +310,9 @@ fn serve_outcome(error: &ServeError) -> Outcome {
         | ServeError::Wide { .. }
         | ServeError::Network { .. }
         | ServeError::Header { .. }
+        | ServeError::EveryRequest { .. }
+        | ServeError::Host { .. }
+        | ServeError::Unsendable { .. }
         | ServeError::TooOften { .. } => Outcome::Usage,
         ServeError::Bind { .. }
         | ServeError::Certificate { .. }
@@ -336,7 +339,15 @@ fn serve_hints(error: &ServeError) -> Vec<Next> {
             "Name a certificate (--tls-cert FILE --tls-key FILE), or say that a proxy before it does TLS: --plain-http",
         ),
         ServeError::Wide { .. } => one("Name the proxy's own address: --trusted-proxy 10.0.3.7"),
-        ServeError::Blank { variable } | ServeError::Weak { variable, .. } => run(
+        ServeError::Header { .. } | ServeError::EveryRequest { .. } => one(
+            "Name the header in which the proxy says who has signed in: --trusted-proxy-auth X-Forwarded-User",
+        ),
+        ServeError::Host { .. } => one(
+            "Write the name that people type, without a scheme, a port or a path: --host status.msp.example",
+        ),
+        ServeError::Blank { variable }
+        | ServeError::Weak { variable, .. }
+        | ServeError::Unsendable { variable } => run(
             "Make one that cannot be guessed:",
             format!("export {variable}=\"$(openssl rand -hex 32)\""),
         ),
@@ -348,7 +359,6 @@ fn serve_hints(error: &ServeError) -> Vec<Next> {
             "What it was doing is in the log. Nothing is lost: the next run finds out what became of an upload. Start it again",
         ),
         ServeError::Network { .. }
-        | ServeError::Header { .. }
         | ServeError::Bind { .. }
         | ServeError::Certificate { .. }
         | ServeError::Ended(_) => Vec::new(),

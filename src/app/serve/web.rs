@@ -79,6 +79,16 @@ pub enum ServeError {
     Network { text: String },
     #[error("{name:?} is not the name of an HTTP header")]
     Header { name: String },
+    #[error(
+        "{name} is in requests of which nobody has signed in, so everybody would be admitted through the proxy"
+    )]
+    EveryRequest { name: String },
+    #[error("{name:?} is not the name of a host such as status.msp.example")]
+    Host { name: String },
+    #[error(
+        "{variable} has a space, a line break or a letter beyond ASCII in it, which no header carries, so nobody could send it"
+    )]
+    Unsendable { variable: &'static str },
     #[error("--interval {}s is shorter than a second", .interval.as_secs_f64())]
     TooOften { interval: Duration },
     #[error("cannot listen on {address}")]

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{Excerpt, shown_folder};
+use super::text::{Excerpt, NOT_SHOWN, shown_folder};
 use crate::model::safe_text;
 use crate::words::kebab_enum;
 
@@ -185,6 +185,12 @@ impl Diagnostic {
         self.caret = (shown.indent, shown.width);
         self.snippet = Some(shown.line);
         self
+    }
+
+    /// The same without its source line.
+    pub(super) fn hide(&mut self) {
+        self.snippet = Some(NOT_SHOWN.to_owned());
+        self.caret = (0, 0);
     }
 
     /// Whether it keeps the file from being used.

@@ -6,7 +6,7 @@
 //! keys, tags, directives, several documents) can be refused in words instead of being resolved.
 //! Without aliases no input can grow: all work is linear in a size that is capped beforehand.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError};
 
@@ -119,6 +119,8 @@ pub(super) struct File<'a> {
     text: &'a str,
     mistakes: Vec<Diagnostic>,
     suppressed: usize,
+    /// Lines that no mistake shows.
+    hidden: BTreeSet<usize>,
 }
 
 impl<'a> File<'a> {
@@ -129,7 +131,13 @@ impl<'a> File<'a> {
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { name, text, mistakes: Vec::new(), suppressed: 0 }),
+            Ok(text) => Ok(Self {
+                name,
+                text,
+                mistakes: Vec::new(),
+                suppressed: 0,
+                hidden: BTreeSet::new(),
+            }),
             Err(error) => {
                 let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
                 let line = good.iter().filter(|&&byte| byte == b'\n').count() + 1;
@@ -160,8 +168,15 @@ impl<'a> File<'a> {
         }
     }
 
+    /// No mistake shows this line: it may hold a secret.
+    pub(super) fn hide(&mut self, line: usize) {
+        self.hidden.insert(line);
+    }
+
     /// The mistakes, sorted by place.
     pub(super) fn close(mut self) -> Vec<Diagnostic> {
+        let on_hidden = |mistake: &&mut Diagnostic| self.hidden.contains(&mistake.line);
+        self.mistakes.iter_mut().filter(on_hidden).for_each(Diagnostic::hide);
         self.mistakes.sort();
         self.mistakes.dedup();
         if self.suppressed > 0 {

@@ -15,6 +15,9 @@ use super::diagnostic::{Code, Diagnostic};
 use super::document::{File, Key, Node, Span, Value};
 use super::text::{alternatives, nearest, quote};
 
+/// Fields that something has which messages are sent to.
+const ADDRESSES: [&str; 5] = ["sink", "url", "host", "server", "forge"];
+
 /// What may stand at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -229,6 +232,10 @@ fn record(
         if !fields.contains_key(&key.text) {
             let near = nearest(&key.text, fields.keys().map(String::as_str));
             file.add(unknown(file, key, fields, near, place));
+            // Beside an address, what nobody knows is likely what lets somebody in there.
+            if ADDRESSES.iter().any(|field| fields.contains_key(*field)) {
+                file.hide(key.span.line);
+            }
             // A misspelt field is not also a missing one, and its value is checked as it was meant.
             match near {
                 Some(near) if !present.iter().any(|name| name == near) => {

@@ -9,6 +9,9 @@ use crate::model::{TenantName, looks_secret, push_safe, without_secrets};
 /// Longest piece of a file that a message quotes, in characters.
 const MAX_QUOTE: usize = 60;
 
+/// What stands for a source line that must not travel further.
+pub(super) const NOT_SHOWN: &str = "(not shown: it may hold a secret)";
+
 /// Characters kept on each side of a mistake in a long source line.
 const BEFORE: usize = 60;
 const AFTER: usize = 90;
@@ -16,7 +19,11 @@ const AFTER: usize = 90;
 /// Whether the text looks as if it held a secret that was put into the wrong file. Such a
 /// line must not travel further, into logs and pull requests.
 fn may_hold_secret(text: &str) -> bool {
-    const SIGNS: [&str; 8] = [
+    const SIGNS: [&str; 12] = [
+        "token:",
+        "token\":",
+        "apikey:",
+        "authorization:",
         "age-secret-key-",
         "private key",
         "secret:",
@@ -37,7 +44,9 @@ fn is_secret_address(text: &str) -> bool {
     let is_login = |word: &str| word.split_once('@').is_some_and(|(user, _)| user.contains(':'));
     let is_url = text.split_once("://").is_some_and(|(_, rest)| {
         let address = rest.split_whitespace().next().unwrap_or_default();
-        rest.contains(['@', '?']) || address.contains('#')
+        let lower = rest.to_ascii_lowercase();
+        let is_encoded = ["%40", "%3f"].iter().any(|sign| lower.contains(sign));
+        rest.contains(['@', '?']) || address.contains('#') || is_encoded
     });
     is_url || text.split_whitespace().any(is_login)
 }
@@ -128,11 +137,7 @@ pub(super) fn excerpt(text: &str, start: usize, length: usize) -> Excerpt {
 
     let whole: String = head.iter().rev().chain(&tail).collect();
     if may_hold_secret(&whole) {
-        return Excerpt {
-            line: "(not shown: it may hold a secret)".to_owned(),
-            indent: 0,
-            width: 0,
-        };
+        return Excerpt { line: NOT_SHOWN.to_owned(), indent: 0, width: 0 };
     }
     let mut out = Excerpt::default();
     let show = |line: &mut String, c: char| -> usize {
@@ -203,6 +208,8 @@ mod tests {
             "https://a:hunter2@hooks.msp.example/",
             "ftp://a:hun/ter2@hooks.msp.example",
             "https://a:hun ter,2@hooks.msp.example",
+            "https://a%3ahunter2%40hooks.msp.example/x",
+            "https://hooks.msp.example/%3Fsig=hunter2",
             "smtp.a:hunter2@smtp.msp.example:587",
             "https://prod.logic.azure.example/workflows?sig=hunter2",
         ] {

@@ -41,7 +41,11 @@ impl Proxy {
     /// A proxy at one of these addresses that names people in this header.
     pub fn new(header: &str, peers: Vec<Network>) -> Result<Self, ServeError> {
         let parsed = header.parse();
-        let header = parsed.map_err(|_| ServeError::Header { name: header.to_owned() })?;
+        let header: HeaderName =
+            parsed.map_err(|_| ServeError::Header { name: header.to_owned() })?;
+        if is_everybodys(&header) {
+            return Err(ServeError::EveryRequest { name: header.to_string() });
+        }
         Ok(Self { header, peers })
     }
 
@@ -52,6 +56,57 @@ impl Proxy {
         let user = users.next().is_some_and(|user| !user.is_empty());
         user && users.next().is_none() && self.peers.iter().any(|peers| peers.has(peer))
     }
+}
+
+/// Whether requests have it of which nobody was signed in: browsers and other clients write it
+/// themselves, or every proxy does.
+fn is_everybodys(header: &HeaderName) -> bool {
+    const EVERYBODYS: [&str; 22] = [
+        "authorization",
+        "cache-control",
+        "connection",
+        "cookie",
+        "date",
+        "dnt",
+        "expect",
+        "forwarded",
+        "from",
+        "host",
+        "keep-alive",
+        "origin",
+        "pragma",
+        "priority",
+        "range",
+        "referer",
+        "te",
+        "traceparent",
+        "user-agent",
+        "via",
+        "x-real-ip",
+        "x-request-id",
+    ];
+    const KINDS: [&str; 6] = ["accept", "content-", "if-", "sec-", "transfer-", "upgrade"];
+    const BY_EVERY_PROXY: [&str; 7] = [
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-proto",
+        "x-forwarded-scheme",
+        "x-forwarded-server",
+    ];
+    let name = header.as_str();
+    EVERYBODYS.contains(&name)
+        || BY_EVERY_PROXY.contains(&name)
+        || KINDS.iter().any(|kind| name.starts_with(kind))
+}
+
+/// Whether a request can name it as its host, without a port.
+fn is_host(name: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c))
+    };
+    name.parse::<IpAddr>().is_ok() || (name.len() <= 253 && name.split('.').all(plain))
 }
 
 /// An address, or all that begin alike.
@@ -106,7 +161,17 @@ impl Access {
         proxy: Option<Proxy>,
         hosts: Vec<String>,
     ) -> Result<Self, ServeError> {
-        Ok(Self { token: strong(environment, TOKEN)?, proxy, hosts })
+        let token = strong(environment, TOKEN)?;
+        let is_sent = |token: &SecretString| {
+            token.expose_secret().bytes().all(|sign| sign.is_ascii_graphic())
+        };
+        if !token.as_ref().is_none_or(is_sent) {
+            return Err(ServeError::Unsendable { variable: TOKEN });
+        }
+        if let Some(name) = hosts.iter().find(|name| !is_host(name)) {
+            return Err(ServeError::Host { name: name.clone() });
+        }
+        Ok(Self { token, proxy, hosts })
     }
 
     /// Whether everybody may ask.
@@ -354,6 +419,35 @@ mod tests {
             ],
         ] {
             assert_eq!(from(bad), Err(Refusal::Origin), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_every_request_has_vouches_for_nobody() {
+        for name in ["Host", "USER-AGENT", "Accept", "Connection", "Cookie", "Authorization"] {
+            let refused = Proxy::new(name, Vec::new());
+            assert!(matches!(refused, Err(ServeError::EveryRequest { .. })), "{name}");
+        }
+        for name in ["Accept-Language", "Sec-Fetch-Site", "X-Forwarded-For", "Content-Type"] {
+            assert!(Proxy::new(name, Vec::new()).is_err(), "{name}");
+        }
+        for name in [
+            "X-Forwarded-User",
+            "Remote-User",
+            "X-Auth-Request-Email",
+            "X-MS-CLIENT-PRINCIPAL-NAME",
+        ] {
+            assert!(Proxy::new(name, Vec::new()).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_that_a_request_can_have() {
+        for name in ["status.msp.example", "status", "10.0.3.7", "::1"] {
+            assert!(is_host(name), "{name}");
+        }
+        for name in ["", "*", "*.example", "a b", "evil.example/x", "http://x", "x:8080", "x..y"] {
+            assert!(!is_host(name), "{name}");
         }
     }
 

@@ -415,7 +415,8 @@ fn fault_of_url(url: &str) -> Option<UrlFault> {
         (_, Some(rest)) => (true, rest),
         (None, None) => return Some(UrlFault::Form),
     };
-    if url.contains(['@', '?', '#']) {
+    let lower = url.to_ascii_lowercase();
+    if url.contains(['@', '?', '#']) || lower.contains("%40") || lower.contains("%3f") {
         return Some(UrlFault::Secret);
     }
     let authority = rest.split('/').next().unwrap_or_default();
@@ -457,6 +458,24 @@ mod tests {
         let Receiver::Email(email) = &mail.receiver else { panic!("{mail:?}") };
         assert_eq!((email.host.as_str(), email.port), ("smtp.msp.example", 587));
         assert_eq!(policy.tickets.unwrap().client.as_deref(), Some("halo"));
+    }
+
+    #[test]
+    fn no_mistake_shows_a_line_with_a_field_that_a_sink_does_not_have() {
+        for sink in [
+            "{sink: hub, webhook: {url: 'https://h.example/x', auth: bearer, cred: S3CRET}}",
+            "{sink: hub, webhook: {url: 'https://h.example/x', auth: bogus, cred: S3CRET}}",
+            "{sink: hub, codes: [bogus], pin: S3CRET, slack: {host: h.example}}",
+            "{sink: hub, webhook: {url: 'https://h.example/x', token: S3CRET}",
+            "{sink: hub, webhook: {url: 'https://u%3aS3CRET%40h.example/x'}}",
+            "{sink: hub, slack: {host: h.example, tokn: S3CRET}}",
+            "{sink: hub, alertmanager: {url: 'https://h.example', cred: S3CRET}}",
+            "{sink: hub, issue: {forge: github, project: a/b, cred: S3CRET}}",
+        ] {
+            let told = mistakes(&format!("notify:\n  - {sink}\n"));
+            assert!(!told.is_empty(), "{sink}");
+            assert!(!told.contains("S3CRET"), "{told}");
+        }
     }
 
     #[test]
