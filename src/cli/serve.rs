@@ -84,7 +84,8 @@ enum ModeName {
 pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     progress::switch_off();
     // Nobody sits here when the next run begins, and it belongs to no pull request.
-    let environment = context.environment.clone().asking(|_| None).signing_in(None).outside_pipelines();
+    let environment =
+        context.environment.clone().asking(|_| None).signing_in(None).outside_pipelines();
     let context = Context { environment, ..context.clone() };
     let mode = match args.mode {
         ModeName::Observe => Mode::Observe,

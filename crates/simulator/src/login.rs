@@ -109,9 +109,8 @@ pub(super) fn answer(state: &State, call: &Call) -> Reply {
 /// The document that tells everybody which tenant a domain belongs to.
 fn discovery(state: &State, directory: &str) -> Result<Reply, Refusal> {
     let has = |id: &TenantId| {
-        let known = |tenant: &Tenant| {
-            tenant.domains.iter().any(|one| one.eq_ignore_ascii_case(directory))
-        };
+        let known =
+            |tenant: &Tenant| tenant.domains.iter().any(|one| one.eq_ignore_ascii_case(directory));
         state.look(*id, known).unwrap_or_default()
     };
     let id = match state.tenants().into_iter().find(has) {

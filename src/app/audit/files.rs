@@ -21,6 +21,9 @@ struct PastFile {
     blob: String,
 }
 
+/// A sealed file of the past, what it shows, and the list of recipients that was beside it when it came.
+type PastList<'a> = (&'a PastFile, &'a Addressees, Rc<[String]>);
+
 pub(super) struct Files {
     /// Of every version of a folder, oldest first; each once for a tenant.
     past: Vec<PastFile>,
@@ -116,7 +119,7 @@ impl Files {
         &'a self,
         ground: &Ground<'_>,
         sealed: &'a HashMap<String, Addressees>,
-    ) -> Result<Vec<(&'a PastFile, &'a Addressees, Rc<[String]>)>, GitError> {
+    ) -> Result<Vec<PastList<'a>>, GitError> {
         let mut lists: HashMap<Option<Sha256>, Option<Rc<[String]>>> = HashMap::new();
         let mut found = Vec::new();
         for file in &self.past {

@@ -17,11 +17,12 @@ use crate::world::project;
 const OTHER_WORDS: [&str; 4] = ["age-keygen", "persist-credentials", "ssh-ed25519", "ssh-rsa"];
 
 /// Variables that the build, the installer and the tests read, and examples.
-const OTHER_VARIABLES: [&str; 7] = [
+const OTHER_VARIABLES: [&str; 8] = [
     "APPLECART_COMMIT",
     "APPLECART_INSTALL_DIR",
     "APPLECART_SINKHOLE",
     "APPLECART_TEST_LEDGER_VICTIM",
+    "APPLECART_TEST_TELLS_BY_NOW",
     "AZURE_AUTHORITY_HOST",
     "AZURE_CLIENT_ID",
     "SOPS_AGE_RECIPIENTS",

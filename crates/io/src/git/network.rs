@@ -269,7 +269,8 @@ impl Repo {
 
     /// Host and path of a remote, such as `github.com/octo/fleet`.
     pub fn place(&self, remote: &str) -> Result<String, GitError> {
-        let text = GitProgram::of(self).run(&["remote", "get-url", "--", checked_remote(remote)?])?;
+        let text =
+            GitProgram::of(self).run(&["remote", "get-url", "--", checked_remote(remote)?])?;
         Ok(String::from_utf8_lossy(&text).lines().next().map(place_of).unwrap_or_default())
     }
 

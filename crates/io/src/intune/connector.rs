@@ -195,13 +195,12 @@ impl Connector {
     /// When there is none, with Entra's own number.
     pub async fn granted(&self, tenant: TenantId, auth: &Auth) -> Result<Granted, NotGranted> {
         let session = self.session(tenant, auth);
-        let session = session.map_err(|error| NotGranted { problem: error.into(), number: None })?;
+        let session =
+            session.map_err(|error| NotGranted { problem: error.into(), number: None })?;
         let visit = session.visit();
         let asked = session.sign_in.token(&visit.budget).await;
-        let bearer = asked.map_err(|fault| NotGranted {
-            problem: fault.problem,
-            number: fault.number,
-        })?;
+        let bearer =
+            asked.map_err(|fault| NotGranted { problem: fault.problem, number: fault.number })?;
         let claims = jwt::claims(bearer.expose());
         Ok(Granted { permissions: claims.map(|claims| claims.permissions) })
     }

@@ -148,7 +148,7 @@ super::rows! {
         "Find out who wrote the lines, and correct what ends the runs. Run `applecart ledger show TENANT`.";
     "clock-skew" [Warning Attention] Warning ()
         "This machine's clock and Microsoft Graph's differ by more than 5 minutes.",
-        "Expiry dates and times in the ledger would be wrong, so nobody is told of anything from here.",
+        "Expiry dates and times in the ledger would be wrong, so this machine sends no messages.",
         "Set the clock, with NTP for example.";
     "not-reviewed" [Warning] Note ()
         "The upload is due, but not in the plan file that is applied.",

@@ -9,8 +9,8 @@ use applecart_simulator::{AppRegistration, Options, Running, Simulator, State, T
 
 use super::super::testing::{auth_with, read_of, tenant_id};
 use super::*;
-use crate::intune::testing::connector_with;
 use crate::intune::Connector;
+use crate::intune::testing::connector_with;
 use crate::seams::{Clock, Seams};
 use applecart_core::model::{LiveTenant, Reading, Timestamp};
 
