@@ -456,7 +456,7 @@ fn by_a_made_up_date_nobody_is_told_and_nothing_is_recorded() {
         crate::world::finish(command)
             .ends_with(64)
             .says("--now asks about another day")
-            .says("\n    applecart notify --dry-run --now TIME\n");
+            .says("applecart notify --dry-run --now TIME");
     }
     assert_eq!(told.told(), [""; 0]);
     one.run(&["notify", "--dry-run", "--now", &later]).ends_with(0).says("would be sent");

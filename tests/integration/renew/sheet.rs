@@ -213,7 +213,7 @@ fn intunes_public_key_is_saved_where_the_server_at_apple_may_have_another_one() 
     let open = |more: &[&str]| {
         run(&clone, &[&["renew", "contoso/enrollment", "--out", text(&out)], more].concat())
     };
-    open(&["--no-csr"]).ends_with(0).says("To save Intune's key, run:");
+    open(&["--no-csr"]).ends_with(0).says("applecart renew contoso/ABM --public-key");
     assert!(!out.exists());
     open(&[]).ends_with(0).says("Git does not say which public key");
     let key = std::fs::read_to_string(&file).unwrap();

@@ -83,10 +83,11 @@ impl Desired {
 
 /// What the tenant with this id is called, of which a record says `recorded`: what its folder is called,
 /// whatever the record says. Whoever writes the record could name another customer there, so of a tenant
-/// that is in no folder it counts only where no folder is called so.
+/// that is in no folder it counts only where no folder of another tenant is called so. A file that is so
+/// broken that it gives no id is nobody else's.
 pub fn name_of(fleet: &[Desired], id: TenantId, recorded: &str) -> String {
     let mut own = fleet.iter().filter(|one| one.tenant_id() == Some(id)).map(Desired::name);
-    let is_free = || fleet.iter().all(|one| one.name() != recorded);
+    let is_free = || fleet.iter().all(|one| one.name() != recorded || one.tenant_id().is_none());
     match (own.clone().find(|name| *name == recorded), own.next()) {
         (Some(name), _) | (None, Some(name)) => name.to_owned(),
         (None, None) if is_free() => recorded.to_owned(),
