@@ -226,8 +226,8 @@ fn pull_request(
     let forge = args.host.forge(context).ok();
     let proposed = ci::proposed(&context.environment, forge);
     let target = args.target.clone().or(proposed.target).ok_or(CiError::NoTarget)?;
-    // What a host that is known says counts more.
-    let is_own = args.own && forge.is_none();
+    // What a host says of itself counts more; one that is only named says nothing.
+    let is_own = args.own && ci::host(&context.environment, None).is_err();
     let is_fork = args.fork || (proposed.is_fork && !is_own);
     let report = "gl-code-quality-report.json";
     args.kept.begin(&context.repo, &["plan.json", "plan.md", report])?;
