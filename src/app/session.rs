@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 
 pub use live::{
-    NO_PROFILE, connector, must_sign_in, read_each, read_live, read_tenant, request, signed_in,
+    NO_PROFILE, apple, connector, must_sign_in, read_each, read_live, read_tenant, request,
+    signed_in,
 };
 pub use loaded::{
     Loaded, Proposed, Tree, Unknown, brings_none, ledger_policy, load, policy_of, selected,

@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
     crate::app::block_on(simulate(options, shutdown, |running| {
         let url = running.url();
         printed = output.result(&format!(
-            "export APPLECART_GRAPH_URL={url}\nexport APPLECART_LOGIN_URL={url}\n"
+            "export APPLECART_GRAPH_URL={url}\nexport APPLECART_LOGIN_URL={url}\nexport APPLECART_APPLE_URL={url}/apple\n"
         ));
         output.note("the simulator runs until Ctrl-C");
     }))??;

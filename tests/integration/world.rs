@@ -238,6 +238,7 @@ impl World {
             .env("HOME", self.folder.path())
             .env("APPLECART_GRAPH_URL", &self.url)
             .env("APPLECART_LOGIN_URL", &self.url)
+            .env("APPLECART_APPLE_URL", format!("{}/apple", self.url))
             .env("AZURE_CLIENT_SECRET", &self.secret)
             .env("SOPS_AGE_KEY", &self.key)
             .stdin(Stdio::null())

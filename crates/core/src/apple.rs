@@ -10,6 +10,7 @@
 //! * `ber`, `der`, `name`, `x509`, `cms`: the structures inside, with limits on depth and work.
 //! * `content`: which of all that a file is.
 //! * [`push`], [`enrollment`], [`vpp`]: one file each, read and judged.
+//! * [`location`]: what Apple answers when it is asked about a VPP token.
 //! * [`inspect()`]: all of it for a file of any kind.
 //! * [`secrets_in`]: whether bytes from anywhere hold something that must not lie open.
 //!
@@ -25,6 +26,7 @@ mod finding;
 mod inspect;
 mod issuer;
 mod key;
+pub mod location;
 mod mime;
 mod name;
 mod other;

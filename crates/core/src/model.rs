@@ -29,7 +29,7 @@ mod time;
 pub use commit::{Commit, Person, Signature, SignatureFormat, Verification};
 pub use facts::Facts;
 pub use identity::{
-    BlobId, IdentityError, Kind, Serial, Sha256, TenantId, TenantName, TokenRef, Topic,
+    BlobId, IdentityError, Kind, LocationId, Serial, Sha256, TenantId, TenantName, TokenRef, Topic,
 };
 pub use live::{
     LiveEnrollment, LivePush, LiveTenant, LiveToken, LiveVpp, Problem, ProblemCode, Reading,

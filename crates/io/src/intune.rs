@@ -1,7 +1,7 @@
 //! Microsoft Entra ID and Microsoft Graph: what Intune has of Apple's credentials, and the few
 //! calls that change it.
 //!
-//! The only module that talks HTTP to Microsoft. It turns Microsoft's answers into the words of
+//! The only module that talks HTTP to Microsoft; [`crate::apple`] shares its [`Transport`]. It turns Microsoft's answers into the words of
 //! [`model`](applecart_core::model), each resource by itself and with three answers (present, absent,
 //! unknown), and it refuses to know plans, the ledger or the environment. The only files it reads
 //! are those that prove who signs in.
@@ -43,6 +43,7 @@ mod wire;
 mod write;
 
 pub use connector::{Connector, ConnectorError, ConnectorOptions, Granted, NotGranted};
+pub(crate) use endpoints::{Base, is_loopback};
 pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::customers::Customers;
 pub use read::{KeyRequest, ReadRequest};
@@ -52,6 +53,8 @@ pub use sign_in::{
     of_application,
 };
 pub use snapshot::{SnapshotError, parse_snapshot, snapshot_of};
+pub(crate) use retry::parse_retry_after;
+pub(crate) use transport::{MAX_BODY, Network};
 pub use transport::{Answer, NoAnswer, Request, Transport};
 pub use turn::{Turn, Turns};
 pub use write::{Consented, IntuneWrite, Synced, TokenText, VppChange, VppCreation, WriteError};

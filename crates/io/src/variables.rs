@@ -125,6 +125,11 @@ pub const ALL: &[Variable] = &[
         "Where Graph is, for a simulator or a proxy: https, or http on this machine.",
     ),
     Variable::new(Purpose::SignIn, "APPLECART_LOGIN_URL", "Where Entra is, for the same."),
+    Variable::new(
+        Purpose::SignIn,
+        "APPLECART_APPLE_URL",
+        "Where a simulator on this machine plays Apple. Without it, Apple is not asked where Graph is on this machine.",
+    ),
     Variable::new(Purpose::Keys, "SOPS_AGE_KEY_FILE", "A file with age identities.").secret(),
     Variable::new(Purpose::Keys, "SOPS_AGE_KEY", "An age identity itself.").secret(),
     Variable::new(

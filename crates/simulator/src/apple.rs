@@ -9,6 +9,7 @@
 mod enrollment;
 mod extensions;
 mod request;
+pub(super) mod service;
 mod vpp;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName};
 use serde_json::{Value, json};
 
+use super::apple::service;
 use super::fault::{Fault, RetryAfter, Struck};
 use super::graph::{self, Failure, batch};
 use super::journal::LoggedRequest;
@@ -65,6 +66,9 @@ impl Dispatcher {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
+        if call.path.starts_with(service::PREFIX) {
+            return Outcome::Reply(service::answer(&self.state, call));
+        }
         if login::directory(&call.path).is_some() {
             return Outcome::Reply(login::answer(&self.state, call));
         }

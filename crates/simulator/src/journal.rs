@@ -9,13 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::apple::service::PREFIX;
 use crate::words::TenantId;
 
 /// How many requests are remembered one by one: enough for any test, and bounded for benchmarks.
 /// The counters go on.
 const REMEMBERED: usize = 100_000;
 
-/// One request to the sign-in or to Graph.
+/// One request to the sign-in, to Graph or to Apple.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoggedRequest {
@@ -39,6 +40,10 @@ pub struct LoggedRequest {
 impl LoggedRequest {
     fn is_sign_in(&self) -> bool {
         self.path.ends_with("/oauth2/v2.0/token")
+    }
+
+    fn is_at_apple(&self) -> bool {
+        self.path.starts_with(PREFIX)
     }
 
     /// Whether it asked Graph to change something, done or not.
@@ -69,8 +74,10 @@ pub struct Violation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
-    /// HTTP requests; a `$batch` counts once.
+    /// HTTP requests to Microsoft; a `$batch` counts once.
     pub requests: u64,
+    /// Requests to Apple.
+    pub apple: u64,
     /// Requests for an access token.
     pub sign_ins: u64,
     /// Requests to `/$batch`, each counted once, whatever it holds.
@@ -168,7 +175,8 @@ impl Journal {
 impl Book {
     fn remember(&mut self, request: LoggedRequest) {
         let counters = &mut self.counters;
-        counters.requests += u64::from(!request.part);
+        counters.requests += u64::from(!request.part && !request.is_at_apple());
+        counters.apple += u64::from(request.is_at_apple());
         counters.sign_ins += u64::from(request.is_sign_in());
         counters.batches += u64::from(request.path.ends_with("/$batch"));
         counters.write_attempts += u64::from(request.is_write());

@@ -36,6 +36,7 @@ mod tests;
 mod token;
 mod words;
 
+pub use apple::service::NOTIFICATION_SECRET;
 pub use apple::{
     Apple, AppleError, EnrollmentRequest, Issued, IssuedEnrollment, PushRequest, SubjectKey,
     VppRequest,
@@ -50,8 +51,8 @@ pub use server::{InProcess, Options, Running, Simulator, SimulatorError};
 pub use signing::{PushSigning, SigningError};
 pub use state::{
     AppRegistration, Approval, ApprovalPolicy, Consent, Customer, DepEncoding, Enrollment,
-    EnrollmentLag, FederatedCredential, HeldElsewhereAnswer, PortalError, PortalUpload,
+    EnrollmentLag, FederatedCredential, HeldElsewhereAnswer, Location, PortalError, PortalUpload,
     PublicKeyForm, Push, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches, Tenant,
-    Upload, Via, Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
+    Upload, Via, Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET, location_id,
 };
 pub use words::{Kind, TenantId};

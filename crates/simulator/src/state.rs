@@ -6,6 +6,7 @@
 //! nothing touches the disk.
 
 mod approval;
+mod books;
 mod claims;
 mod disk;
 mod enrollment;
@@ -34,6 +35,8 @@ use crate::words::TenantId;
 use disk::Disk;
 
 pub use approval::Approval;
+use books::Books;
+pub use books::{Location, location_id};
 pub(super) use claims::{Claims, Permissions};
 pub(super) use enrollment::Renewal;
 pub use enrollment::{Enrollment, EnrollmentLag};
@@ -49,7 +52,7 @@ pub use tenant::{
 };
 pub(super) use upload::Incoming;
 pub use upload::{Upload, Via};
-pub(super) use vpp::{HeldElsewhere, vpp_contents};
+pub(super) use vpp::HeldElsewhere;
 pub use vpp::{Vpp, VppLag};
 
 /// The state could not be read or kept.
@@ -95,6 +98,8 @@ pub struct State {
     pub(super) sign_ins: Mutex<SignIns>,
     /// Who signs requests for Apple; made when the first is asked for.
     vendor: Mutex<Option<Vendor>>,
+    /// What Apple knows beside what tenants have.
+    books: Mutex<Books>,
 }
 
 impl State {
@@ -121,6 +126,7 @@ impl State {
             faults: Faults::new(),
             sign_ins: Mutex::default(),
             vendor: Mutex::default(),
+            books: Mutex::default(),
         })
     }
 

@@ -46,10 +46,10 @@ impl Shell {
         let url = built.url;
         match self {
             Self::Posix => format!(
-                "export APPLECART_GRAPH_URL={url}\nexport APPLECART_LOGIN_URL={url}\nexport AZURE_CLIENT_SECRET={WRITER_SECRET}\nexport SOPS_AGE_KEY_FILE={key}\napplecart() {{ {program} \"$@\"; }}\ncd {repo}\n"
+                "export APPLECART_GRAPH_URL={url}\nexport APPLECART_LOGIN_URL={url}\nexport APPLECART_APPLE_URL={url}/apple\nexport AZURE_CLIENT_SECRET={WRITER_SECRET}\nexport SOPS_AGE_KEY_FILE={key}\napplecart() {{ {program} \"$@\"; }}\ncd {repo}\n"
             ),
             Self::PowerShell => format!(
-                "$env:APPLECART_GRAPH_URL = '{url}'\n$env:APPLECART_LOGIN_URL = '{url}'\n$env:AZURE_CLIENT_SECRET = '{WRITER_SECRET}'\n$env:SOPS_AGE_KEY_FILE = {key}\nfunction applecart {{ & {program} @args }}\nSet-Location {repo}\n"
+                "$env:APPLECART_GRAPH_URL = '{url}'\n$env:APPLECART_LOGIN_URL = '{url}'\n$env:APPLECART_APPLE_URL = '{url}/apple'\n$env:AZURE_CLIENT_SECRET = '{WRITER_SECRET}'\n$env:SOPS_AGE_KEY_FILE = {key}\nfunction applecart {{ & {program} @args }}\nSet-Location {repo}\n"
             ),
         }
     }

@@ -69,6 +69,7 @@ impl<'a> Story<'a> {
             .args(arguments)
             .env("APPLECART_GRAPH_URL", &self.url)
             .env("APPLECART_LOGIN_URL", &self.url)
+            .env("APPLECART_APPLE_URL", format!("{}/apple", self.url))
             .env("AZURE_CLIENT_SECRET", WRITER_SECRET)
             .env("SOPS_AGE_KEY_FILE", &self.fleet.key_file)
             .env_remove("SOPS_AGE_KEY")

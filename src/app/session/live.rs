@@ -11,6 +11,7 @@ use crate::app::{AppError, Context};
 use applecart_core::fleet::{Policy, Tenant};
 use applecart_core::model::{LiveTenant, Problem, ProblemCode, TenantName};
 use applecart_core::plan::Selection;
+use applecart_io::apple::{Apple, Place};
 use applecart_io::intune::{Connector, ConnectorOptions, ReadRequest, Turn, Turns};
 use applecart_io::seams::Seams;
 
@@ -26,6 +27,14 @@ pub fn connector(context: &Context) -> Result<Connector, AppError> {
     let ask_person = context.environment.ask_person();
     let options = ConnectorOptions { overrides, variables, ask_person, seams, ..options };
     Ok(Connector::new(options)?)
+}
+
+/// The way to Apple.
+pub fn apple(context: &Context) -> Result<Apple, AppError> {
+    let named = context.environment.variable("APPLECART_APPLE_URL");
+    let is_simulated = context.environment.overrides()?.graph_is_loopback();
+    let place = Place::parse(named.as_deref(), is_simulated)?;
+    Ok(Apple::new(place, Arc::clone(&context.clock))?)
 }
 
 /// The way to Entra and Graph, for a run that is to sign in to these tenants. What keeps it from

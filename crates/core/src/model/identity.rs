@@ -28,6 +28,8 @@ pub enum IdentityError {
     Serial,
     #[error("an MDM push topic starts with com.apple.mgmt, such as com.apple.mgmt.External.<uuid>")]
     Topic,
+    #[error("Apple's id of a location is 1 to 64 letters, digits and `-`, such as 2049025000431439")]
+    LocationId,
     #[error("a kind is one of push, enrollment, vpp")]
     Kind,
 }
@@ -310,6 +312,30 @@ impl fmt::Display for TokenRef {
         }
     }
 }
+
+/// Apple's id of a location (`uId`), to which a VPP token belongs for good. Names of locations are not
+/// unique, and Apple's customers change them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocationId(String);
+
+impl FromStr for LocationId {
+    type Err = IdentityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=64).contains(&text.len())
+            && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+        fits.then(|| Self(text.to_owned())).ok_or(IdentityError::LocationId)
+    }
+}
+
+word_type!(
+    LocationId,
+    json_schema!({
+        "type": "string",
+        "pattern": "^[A-Za-z0-9-]{1,64}$",
+        "description": "Apple's id of a location (`uId`)"
+    })
+);
 
 /// The topic of an MDM push certificate: the UID of its subject.
 ///

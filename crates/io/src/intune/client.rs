@@ -81,7 +81,7 @@ fn fault(no_answer: NoAnswer, scrub: &Scrubber, id: &str) -> Fault {
             Fault::Cut { detail: "the answer broke off before its end".to_owned(), request_id }
         }
         NoAnswer::TooLarge { limit } => {
-            let detail = format!("an answer of more than {limit} MiB");
+            let detail = format!("an answer of more than {} MiB", limit >> 20);
             Fault::BadAnswer { detail, request_id: Some(request_id) }
         }
     }

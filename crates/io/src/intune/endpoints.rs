@@ -8,7 +8,7 @@ use url::{Host, Url};
 use applecart_core::fleet::Cloud;
 use applecart_core::model::TenantId;
 
-/// Why an address in `APPLECART_GRAPH_URL` or `APPLECART_LOGIN_URL` is not used.
+/// Why an address in `APPLECART_GRAPH_URL`, `APPLECART_LOGIN_URL` or `APPLECART_APPLE_URL` is not used.
 ///
 /// The address itself is not repeated: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,10 @@ pub enum EndpointError {
         "{variable} must start with https://; http:// is allowed to 127.0.0.1, [::1] and localhost only"
     )]
     NotHttps { variable: &'static str },
+    #[error(
+        "{variable} must be on this machine (127.0.0.1, [::1] or localhost): no other host than Apple's own gets to see a token"
+    )]
+    NotLoopback { variable: &'static str },
     #[error("{variable} must not hold a user name or password; remove everything up to the @")]
     UserInfo { variable: &'static str },
     #[error("{variable} must not hold a query or fragment; remove everything from the ? or # on")]
@@ -33,13 +37,19 @@ pub enum EndpointError {
 
 /// An origin with an optional path prefix; neither ends with a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Base {
+pub(crate) struct Base {
     origin: String,
     prefix: String,
     loopback: bool,
 }
 
 impl Base {
+    /// One that is on this machine.
+    pub(crate) fn loopback(variable: &'static str, text: &str) -> Result<Self, EndpointError> {
+        let base = Self::parse(variable, text)?;
+        if base.loopback { Ok(base) } else { Err(EndpointError::NotLoopback { variable }) }
+    }
+
     fn parse(variable: &'static str, text: &str) -> Result<Self, EndpointError> {
         let url = Url::parse(text.trim()).map_err(|_| EndpointError::NotAUrl { variable })?;
         let loopback = is_loopback(&url);
@@ -65,12 +75,13 @@ impl Base {
         Self { origin: origin.to_owned(), prefix: String::new(), loopback: false }
     }
 
-    fn join(&self, path: &str) -> String {
+    pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{}{path}", self.origin, self.prefix)
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the address is on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -126,7 +126,7 @@ impl Budget {
 
 /// Reads `Retry-After`: seconds, or a date, which is compared with the answer's own `Date`
 /// because the clock here may be wrong.
-pub(super) fn parse_retry_after(
+pub(crate) fn parse_retry_after(
     value: &str,
     date: Option<SystemTime>,
     now: SystemTime,

@@ -1,5 +1,8 @@
 //! How requests leave: each is sent once and answered whole. No meaning, no retries, no token.
-#![expect(clippy::disallowed_types, reason = "the one place that talks HTTP to Microsoft")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "the one place that talks HTTP to Microsoft and Apple"
+)]
 
 use std::error::Error as _;
 use std::sync::{Arc, OnceLock};
@@ -14,7 +17,7 @@ use applecart_core::model::Timestamp;
 
 /// All tokens that Intune allows a tenant, on one page, are half of this; more is not an answer of
 /// Graph's. Several tenants are read at a time, and each may have one such answer in memory.
-const MAX_BODY: usize = 8 << 20;
+pub(crate) const MAX_BODY: usize = 8 << 20;
 
 /// The header with the id that this program gives a request. Graph and Entra keep it.
 pub(super) const REQUEST_ID: &str = "client-request-id";
@@ -30,22 +33,25 @@ pub struct Request {
     pub direct: bool,
     /// How long it may take, its answer included.
     pub timeout: Duration,
+    /// How many octets of an answer are read; a longer one is none.
+    pub limit: usize,
 }
 
 impl Request {
-    pub(super) fn new(method: Method, url: impl Into<String>, direct: bool) -> Self {
+    pub(crate) fn new(method: Method, url: impl Into<String>, direct: bool) -> Self {
         let (url, headers) = (url.into(), HeaderMap::new());
-        Self { method, url, headers, body: None, direct, timeout: Duration::MAX }
+        let (timeout, limit) = (Duration::MAX, MAX_BODY);
+        Self { method, url, headers, body: None, direct, timeout, limit }
     }
 
     #[must_use]
-    pub(super) fn with(mut self, name: &'static str, value: HeaderValue) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
     #[must_use]
-    pub(super) fn accepting_json(self) -> Self {
+    pub(crate) fn accepting_json(self) -> Self {
         self.with("accept", HeaderValue::from_static("application/json"))
     }
 }
@@ -78,13 +84,13 @@ pub enum NoAnswer {
     },
     /// The connection ended before the answer did.
     BrokeOff,
-    /// The answer has more than this many MiB.
+    /// The answer has more octets than this.
     TooLarge {
         limit: usize,
     },
 }
 
-/// Carries requests to Graph, to Entra, and to the services that sign assertions for it.
+/// Carries requests to Graph, to Entra, to the services that sign assertions for it, and to Apple.
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync {
     /// Sends a request, at most once.
@@ -92,7 +98,7 @@ pub trait Transport: Send + Sync {
 }
 
 /// Over the network. The connections are those of a run, shared by all tenants.
-pub(super) struct Network {
+pub(crate) struct Network {
     outside: Client,
     direct: OnceLock<Client>,
     connect_timeout: Duration,
@@ -100,7 +106,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    pub(super) fn new(
+    pub(crate) fn new(
         connect_timeout: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, reqwest::Error> {
@@ -123,6 +129,7 @@ impl Network {
 impl Transport for Network {
     async fn send(&self, request: Request) -> Result<Answer, NoAnswer> {
         let client = if request.direct { self.direct()? } else { &self.outside };
+        let limit = request.limit;
         let id = request.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
         let mut built = client.request(request.method, request.url).headers(request.headers);
         built = built.timeout(request.timeout);
@@ -137,7 +144,7 @@ impl Transport for Network {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         tracing::debug!(%method, path, status, client_request_id = id, "answer");
-        let body = match read_body(&mut response).await {
+        let body = match read_body(&mut response, limit).await {
             Ok(body) => body,
             Err(_) if !(200..300).contains(&status) => Vec::new(),
             Err(no_answer) => return Err(no_answer),
@@ -164,7 +171,7 @@ fn builder(connect_timeout: Duration) -> ClientBuilder {
         .http2_keep_alive_timeout(Duration::from_secs(10))
 }
 
-async fn read_body(response: &mut reqwest::Response) -> Result<Vec<u8>, NoAnswer> {
+async fn read_body(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, NoAnswer> {
     let mut body = Vec::new();
     let cut = |error: reqwest::Error| match error.is_timeout() {
         true => NoAnswer::TimedOut,
@@ -172,8 +179,8 @@ async fn read_body(response: &mut reqwest::Response) -> Result<Vec<u8>, NoAnswer
     };
     // Counted after decompression, so that a small answer cannot become a large one.
     while let Some(chunk) = response.chunk().await.map_err(cut)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(NoAnswer::TooLarge { limit: MAX_BODY >> 20 });
+        if body.len() + chunk.len() > limit {
+            return Err(NoAnswer::TooLarge { limit });
         }
         body.extend_from_slice(&chunk);
     }

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 use applecart_core::outlets::letter::clipped;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, Method, StatusCode};
-use url::{Host, Url};
+use url::Url;
 
 use super::{DELIVERY, SinkError};
+pub(crate) use crate::intune::is_loopback;
 
 /// More of an answer that only acknowledges is not looked at.
 const MAX_RECEIPT: usize = 64 << 10;
@@ -121,16 +122,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     // By the receiver's own clock, so that nobody's clock has to be right.
     let now: SystemTime = date("date")?;
     until.duration_since(now).ok()
-}
-
-/// Whether the address is on this machine.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// The address of a sink that stands in the environment because it is the secret: of the host that

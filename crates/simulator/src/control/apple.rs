@@ -7,6 +7,8 @@
 //! | `terms` | `tenantId`, `id`, `accepted` | new terms, or their acceptance |
 //! | `vpp` | `organization`, `location`, `expires` | makes a content token |
 //! | `vpp-revoke` | `tenantId`, and `id` or `token` | a changed password, or a revoked file |
+//! | `vpp-location` | `organization`, `location`, and `name`, `country`, `mdm`, all optional | renames a location, moves it, lets an MDM claim it |
+//! | `vpp-answer` | `token`, `number` | answers about a token with an error |
 //! | `vpp-elsewhere` | `tenantId`, `location`, `held` | another MDM takes a location, or gives it up |
 
 use chrono::{DateTime, Utc};
@@ -17,7 +19,7 @@ use sha2::Digest as _;
 use super::{Refusal, body};
 use crate::apple::{Apple, EnrollmentRequest, PushRequest, SubjectKey, VppRequest};
 use crate::message::Call;
-use crate::state::State;
+use crate::state::{Location, State};
 use crate::words::TenantId;
 
 #[derive(Deserialize)]
@@ -71,6 +73,23 @@ struct Elsewhere {
     held: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SetLocation {
+    organization: String,
+    location: String,
+    name: Option<String>,
+    country: Option<String>,
+    mdm: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AnswerWith {
+    token: String,
+    number: u32,
+}
+
 pub(super) fn answer(
     state: &State,
     apple: &Apple,
@@ -113,6 +132,16 @@ pub(super) fn answer(
                 (None, Some(token)) => state.revoke_vpp_text(tenant_id, &token)?,
                 _ => return Err(Refusal::WhichToken),
             }
+            Ok(Value::Null)
+        }
+        "vpp-location" => {
+            let SetLocation { organization, location, name, country, mdm } = body(call)?;
+            state.set_location(&organization, &location, Location { name, country, mdm });
+            Ok(Value::Null)
+        }
+        "vpp-answer" => {
+            let AnswerWith { token, number } = body(call)?;
+            state.answer_with(&token, number);
             Ok(Value::Null)
         }
         "vpp-elsewhere" => {

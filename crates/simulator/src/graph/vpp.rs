@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::body::Body;
 use super::shape::Version;
 use super::{Answer, Context, Failure, Success, body, shape};
-use crate::state::{HeldElsewhere, Incoming, Tenant, Via, Vpp, VppEncoding, vpp_contents};
+use crate::state::{HeldElsewhere, Incoming, Tenant, Via, Vpp, VppEncoding};
 use crate::words::Kind;
 
 const PATH: &str = "deviceAppManagement/vppTokens";
@@ -124,7 +124,7 @@ fn update(
         }
         let id = vpp.id.clone();
         let file = decoded(token, encoding).filter(|file| !file.is_empty());
-        let contents = file.as_deref().and_then(vpp_contents);
+        let contents = file.as_deref().and_then(|file| context.state.vpp_contents(file));
         let contents = contents.ok_or_else(|| Failure::intune("The VPP token is invalid"))?;
         // What an earlier request claimed is not claimed for ever.
         let claim = body.flag("claimTokenManagementFromExternalMdm")?.unwrap_or(false);

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::enrollment::Renewal;
 use super::upload::Incoming;
-use super::vpp::{HeldElsewhere, vpp_contents};
+use super::vpp::HeldElsewhere;
 use super::{Push, State, StateError, Via};
 use crate::apple::AppleError;
 use crate::certificate::{self, CertificateError, PushCertificate};
@@ -83,7 +83,7 @@ impl State {
                 Ok(())
             }
             PortalUpload::Vpp { id, token } => {
-                let contents = vpp_contents(token).ok_or(PortalError::Vpp)?;
+                let contents = self.vpp_contents(token).ok_or(PortalError::Vpp)?;
                 let at = tenant.vpp_position(id)?;
                 tenant.renew_vpp(at, contents, false, now)?;
                 let (kind, id, file) = (Kind::Vpp, Some(id.as_str()), Some(token.as_bytes()));

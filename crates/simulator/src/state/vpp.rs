@@ -136,7 +136,7 @@ pub(crate) struct VppContents {
     pub(crate) location: Option<String>,
     pub(crate) expires: DateTime<Utc>,
     /// SHA-256 in hex of the text.
-    sha256: String,
+    pub(crate) sha256: String,
 }
 
 /// Reads the text of a `.vpptoken` file; `None` when it is none.
