@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) key: String,
     pub(crate) url: String,
     pub(crate) secret: String,
+    /// Whether the simulator plays Apple as well.
+    pub(crate) asks_apple: bool,
     /// What each sealed file holds: a file that stays is not encrypted again, as in a real fleet.
     sealed: std::sync::Mutex<std::collections::HashMap<String, Sha256>>,
 }
@@ -98,6 +100,7 @@ impl World {
             recipient: identity.to_public().to_string(),
             key: identity.to_string().expose_secret().to_owned(),
             secret: WRITER_SECRET.to_owned(),
+            asks_apple: false,
             sealed: std::sync::Mutex::default(),
         };
         std::fs::create_dir_all(world.repo()).unwrap();
@@ -238,11 +241,13 @@ impl World {
             .env("HOME", self.folder.path())
             .env("APPLECART_GRAPH_URL", &self.url)
             .env("APPLECART_LOGIN_URL", &self.url)
-            .env("APPLECART_APPLE_URL", format!("{}/apple", self.url))
             .env("AZURE_CLIENT_SECRET", &self.secret)
             .env("SOPS_AGE_KEY", &self.key)
             .stdin(Stdio::null())
             .args(arguments);
+        if self.asks_apple {
+            command.env("APPLECART_APPLE_URL", format!("{}/apple", self.url));
+        }
         command
     }
 
