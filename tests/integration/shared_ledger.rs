@@ -151,6 +151,35 @@ fn sixteen_processes_lose_no_line_and_break_no_chain() {
     assert_eq!(roots.lines().count(), 1, "one of the first pushes won");
 }
 
+/// As a fetch of another process leaves it for a moment: Git unpacks a commit before its folders and
+/// files, and moves what the branch is remembered by once all are there.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_commit_that_another_fetch_is_still_unpacking_is_read_whole() {
+    let hub = Hub::without_ledger();
+    let (writer, reader) = (hub.clone("writer", &[]), hub.clone("reader", &[]));
+    writer.append(&hub.saved("first", &[entry("contoso", "run-1", 0)])).ends_with(0);
+    reader.run(&["ledger", "show"]).ends_with(0);
+    writer.append(&hub.saved("second", &[entry("contoso", "run-2", 0)])).ends_with(0);
+    for name in [REFNAME.to_owned(), format!("{REFNAME}^{{tree}}")] {
+        let id = hub.git(&["rev-parse", &name]);
+        let object = format!("objects/{}/{}", &id[..2], &id[2..]);
+        let here = reader.folder.join(".git").join(&object);
+        std::fs::create_dir_all(here.parent().unwrap()).unwrap();
+        std::fs::copy(hub.folder().join(object), here).unwrap();
+    }
+    // The usual way fails before anything arrives, so that the remote is asked where its branch is.
+    let ssh = hub.world.path("ssh");
+    let usual = "grep --quiet refs/applecart/seen /proc/$PPID/cmdline && exit 255";
+    script(&ssh, &format!("{usual}\nfor last; do :; done\nexec sh -c \"$last\""));
+    let url = format!("ssh://git@git.example.invalid{}", hub.folder().display());
+    reader.git(&["remote", "set-url", "origin", &url]);
+    reader.git(&["config", "core.sshCommand", ssh.to_str().unwrap()]);
+    reader.git(&["config", "ssh.variant", "ssh"]);
+    let shown = reader.run(&["ledger", "show", "--format", "json"]).ends_with(0).json();
+    assert_eq!(shown["entries"].as_array().unwrap().len(), 2);
+}
+
 #[test]
 #[cfg(unix)]
 fn entries_that_the_server_declines_stay_in_their_file_and_are_recorded_later() {

@@ -107,14 +107,6 @@ impl GitRemote {
         Ok(())
     }
 
-    /// Whether this clone has a commit.
-    fn has(&self, commit: Oid) -> Result<bool, LedgerError> {
-        let repo = open(&self.repo.path_common_dir())?;
-        let odb = repo.odb();
-        let odb = odb.map_err(|source| self.objects(&repo).unreadable("the objects", source))?;
-        Ok(odb.exists(commit))
-    }
-
     /// Whether this clone has only the end of a history.
     fn is_cut(&self, repo: &Repository, tip: Oid) -> Result<bool, LedgerError> {
         let ends = Self::shallow_ends(repo)?;
@@ -189,10 +181,10 @@ impl Remote for GitRemote {
                     return other.map_or(Ok(None), |other| Err(self.no_room(other)));
                 };
                 // The branch was rewritten, another process moved the memory at the same moment, or
-                // the network works again. A clone that cannot be written to may have it already.
-                if !self.has(there)? {
-                    self.fetch_again(Depth::New, clock)?;
-                }
+                // the network works again. That its commit is here proves nothing: another process's
+                // fetch writes commits before their folders and files. Git itself looks for all of
+                // them first, and writes nothing where none is missing.
+                self.fetch_again(Depth::New, clock)?;
                 there
             }
         };
