@@ -249,7 +249,8 @@
         by("notices").append(lost);
       } else if (answer.headers.get("ETag") === etag) {
         lost.remove();
-      } else {
+      } else if (!pause.checked) {
+        // Also where that was told while the controller was asked.
         passing.set("scroll", String(scrollY));
         passing.set("focus", document.activeElement?.id ?? "");
         location.reload();
