@@ -8,9 +8,9 @@ use super::record::Earlier;
 use super::{first_topics, trust};
 use crate::app::{AppError, Context};
 use applecart_core::attention::CloneState;
-use applecart_core::fleet::Policy;
+use applecart_core::fleet::{Desired, Policy};
 use applecart_core::ledger::{LedgerView, Line, Lines, Origin};
-use applecart_core::model::sentence;
+use applecart_core::model::{TenantId, sentence};
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::requests;
 use applecart_io::git::{BaseError, Beside, KnownHistory, Repo, Signers, Told};
@@ -222,7 +222,10 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
     };
     let (known, history) = match known {
         Ok(mut view) => match bound_history(loaded, &view, which) {
-            Ok(mut told) => {
+            Ok((mut told, is_whole)) => {
+                if let Some(told) = told.as_ref().filter(|_| is_whole) {
+                    view = told_only_of_the_fleets(view, loaded, told);
+                }
                 hear_beside(loaded, told.as_mut(), which);
                 first_topics::note(loaded, told.as_ref(), &mut view);
                 (Ok(view), told.unwrap_or_default().bindings)
@@ -273,30 +276,40 @@ fn bound_history(
     loaded: &Loaded,
     ledger: &LedgerView,
     which: Which,
-) -> Result<Option<Told>, AppError> {
+) -> Result<(Option<Told>, bool), AppError> {
     let records = ledger.tenants.values().flat_map(|tenant| &tenant.records);
     let applied: BTreeSet<String> = records.filter_map(|record| record.rev.clone()).collect();
     let repo = &loaded.repo;
     let planned = loaded.rev.as_deref();
     let Some(tip) = loaded.base.as_ref().map(|base| base.commit.as_str()).or(planned) else {
-        return Ok(of_worktree(repo, &applied));
+        return Ok((of_worktree(repo, &applied), false));
     };
     match (repo.bound_history(tip, &applied)?, &loaded.base) {
-        (KnownHistory::Whole(told), _) => Ok(Some(told)),
+        (KnownHistory::Whole(told), _) => Ok((Some(told), true)),
         // Nothing is contacted, and nothing that comes of it is applied.
-        (KnownHistory::Part(told), _) if which == Which::Offline => Ok(Some(told)),
-        (KnownHistory::Part(told), None) => Ok(Some(told)),
+        (KnownHistory::Part(told), _) if which == Which::Offline => Ok((Some(told), false)),
+        (KnownHistory::Part(told), None) => Ok((Some(told), false)),
         (KnownHistory::Part(_), Some(base)) => {
             repo.fetch_history(base)?;
             // libgit2 remembers where a clone was cut off.
             match repo.reopen()?.bound_history(tip, &applied)? {
-                KnownHistory::Whole(told) => Ok(Some(told)),
+                KnownHistory::Whole(told) => Ok((Some(told), true)),
                 KnownHistory::Part(_) => {
                     Err(BaseError::History { base: base.clone(), source: None }.into())
                 }
             }
         }
     }
+}
+
+/// Sets aside what the notes tell of tenants that neither the fleet, the base's whole history nor the ledger
+/// has.
+fn told_only_of_the_fleets(view: LedgerView, loaded: &Loaded, told: &Told) -> LedgerView {
+    let of_base = loaded.other.iter().flat_map(|other| &other.tenants);
+    let today = loaded.fleet.iter().chain(of_base).filter_map(Desired::tenant_id);
+    let known = today.chain(told.bindings.tenants()).chain(view.tenants.keys().copied());
+    let known: BTreeSet<TenantId> = known.collect();
+    view.told_only_of(|id| known.contains(&id))
 }
 
 /// Adds what would be in the history once the planned revision is merged, so that what is held after the

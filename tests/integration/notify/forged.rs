@@ -79,3 +79,23 @@ fn a_line_about_another_customers_matter_ends_nothing_and_is_told() {
     );
     one.run(&["status"]).says("tells of a matter that is not its tenant's");
 }
+
+#[test]
+fn what_the_notes_tell_of_a_tenant_that_the_fleet_never_had_is_sent_to_nobody_and_is_told() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    told.clone("first").run(&["notify"]).ends_with(0);
+    told.recorder.take();
+    let stranger: TenantId = "99999999-9999-4999-8999-999999999999".parse().unwrap();
+    let own = told.hub.notes("contoso").pop().unwrap().to_string();
+    let id = own.split("\"key\":\"").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    let line = serde_json::from_str(&own.replace(id, &stranger.to_string())).unwrap();
+    told.hub.append_to(User::Technician, NOTES, stranger, &[line]);
+    let one = told.clone("one");
+    for _ in 0..2 {
+        one.run(&["notify"]);
+    }
+    let sent = told.told();
+    assert_eq!(sent, ["raised fleet ledger-line-broken"], "once, as the fleet's own");
+    one.run(&["status"]).says("tells of a tenant that the fleet never had");
+}

@@ -116,6 +116,17 @@ impl LedgerView {
         }
         self
     }
+
+    /// The same, with what the notes tell of tenants set aside that the fleet never had. Whoever may push
+    /// the notes would otherwise write to every sink, of customers whom they make up.
+    #[must_use]
+    pub fn told_only_of(mut self, is_known: impl Fn(TenantId) -> bool) -> Self {
+        let strangers = self.told.extract_if(.., |id, _| *id != TenantId::FLEET && !is_known(*id));
+        for (id, told) in strangers.filter(|(_, told)| !told.is_empty()) {
+            self.set_aside.entry(id).or_default().extend(told);
+        }
+        self
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +139,20 @@ mod tests {
         let mut view = LedgerView::default();
         view.tenants.insert(tenant(1), TenantLedger::from_entries(entries));
         view
+    }
+
+    #[test]
+    fn what_the_notes_tell_of_tenants_that_the_fleet_never_had_is_set_aside() {
+        let mut notes = LedgerView::default();
+        for file in [tenant(1), tenant(2), TenantId::FLEET] {
+            let told = view(vec![intent(1, "run-1", sha("a"))]).tenants.remove(&tenant(1)).unwrap();
+            notes.told.insert(file, told.records);
+        }
+        let view = notes.told_only_of(|id| id == tenant(1));
+        let kept: Vec<_> = view.told.keys().copied().collect();
+        assert_eq!(kept.len(), 2);
+        assert!(kept.contains(&tenant(1)) && kept.contains(&TenantId::FLEET));
+        assert_eq!(view.set_aside.keys().collect::<Vec<_>>(), [&tenant(2)]);
     }
 
     #[test]

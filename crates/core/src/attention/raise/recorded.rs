@@ -38,8 +38,11 @@ pub(super) fn of_strangers(input: &Input<'_>) -> Vec<Matter> {
             token: token.cloned(),
             ..matter(key(Some(id), "", token, cause, None), cause, words)
         };
-        matters
-            .extend(lines.line_broken().map(|words| raised(Cause::LedgerLineBroken, None, words)));
+        matters.extend(lines.line_broken().map(|words| match past.records.is_empty() {
+            // Nothing was ever uploaded there: who made up the tenant is told no more of it than the fleet.
+            true => lines.of_nobody(words),
+            false => raised(Cause::LedgerLineBroken, None, words),
+        }));
         let mut tokens: Vec<&TokenRef> = Vec::new();
         for sending in past.all_unfinished() {
             if !tokens.iter().any(|known| known.same_token(sending.token)) {
@@ -94,6 +97,8 @@ impl Recorded<'_> {
             (format!("is dated {}, which is in the future", newest.at), WRONG_CLOCK)
         } else if newest.names_no_commit() {
             ("names no commit that its run worked from".to_owned(), NO_RUN)
+        } else if newest.notice().is_some_and(|(_, notice)| notice.is_at_home(self.id)) {
+            ("tells of a tenant that the fleet never had".to_owned(), NO_RUN)
         } else if newest.notice().is_some() {
             ("tells of a matter that is not its tenant's".to_owned(), NO_RUN)
         } else {
@@ -111,6 +116,12 @@ impl Recorded<'_> {
         );
         let next = format!("{next} {} The lines:", self.how_to_accept(newest));
         Some(Words::new(message, next).run(self.show.as_str()))
+    }
+
+    /// The same as a matter of the fleet, whose file remembers that it was told.
+    fn of_nobody(&self, words: Words) -> Matter {
+        let cause = Cause::LedgerLineBroken;
+        matter(format!("fleet/-/{}/{}/-", self.id, cause.code()), cause, words)
     }
 
     /// That a record of a request names another key than it asks for, and who recorded it.

@@ -63,6 +63,12 @@ impl History {
         self.claims.iter()
     }
 
+    /// Every tenant that had anything, be it only a folder.
+    pub fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        let claims = self.claims.values().flat_map(Claims::settled);
+        claims.map(|(claim, _)| claim.value)
+    }
+
     /// Why something belongs to other tenants than `mine`, if nothing moved it.
     pub fn elsewhere(&self, owned: &Owned, mine: TenantId) -> Vec<Says<'_>> {
         let Some(claims) = self.claims.get(owned) else { return Vec::new() };
