@@ -50,6 +50,10 @@ pub enum CiError {
     NoList { file: String },
     #[error("{folder} is a link, and may lead out of the repository; nothing was written")]
     Link { folder: String },
+    #[error(
+        "{path} has the name of a record that could not be pushed, and is a link or a folder; nothing of it was kept"
+    )]
+    NotAFile { path: String },
     #[error("there is no SHA-256 to compare the program with: nothing was compared")]
     NoDigest,
     #[error("{what}")]

@@ -353,21 +353,22 @@ impl Kept {
             return Err(CiError::Link { folder: link.display().to_string() }.into());
         }
         std::fs::create_dir_all(&out).map_err(CliError::file(&self.out, "make"))?;
-        for name in names {
-            let file = self.file(name);
-            match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(CliError::file(&file, "remove")(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        names.iter().try_for_each(|name| remove(&self.file(name)))
     }
 
     /// The same as a word of a command.
     fn text(&self, name: &str) -> String {
         self.file(name).display().to_string()
+    }
+}
+
+/// Removes a file, or a link, where there is one.
+fn remove(file: &Path) -> Result<(), CliError> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(CliError::file(file, "remove")(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -247,6 +247,33 @@ fn what_was_merged_is_applied_once_and_the_ledger_is_at_the_remote() {
     assert_eq!(read(&main, "applecart-unpushed-run.json"), "{}");
 }
 
+/// What the commit has under the name of a record that was not pushed would be published as one.
+#[cfg(unix)]
+#[test]
+fn a_link_by_the_name_of_an_unpushed_record_is_refused_before_anything_is_applied() {
+    use std::os::unix::fs::symlink;
+    let hub = hub();
+    hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);
+    let main = hub.clone("main", &[]);
+    let key = hub.world.path("key");
+    std::fs::write(&key, "SECRET").unwrap();
+    let link = main.folder.join("applecart-unpushed-mine.json");
+    symlink(&key, &link).unwrap();
+    step(&main, &["apply"], &[])
+        .ends_with(7)
+        .says("applecart-unpushed-mine.json")
+        .says("is a link");
+    assert_eq!(hub.world.uploads("contoso"), 0);
+    assert!(!main.folder.join("applecart-out/applecart-unpushed-mine.json").exists());
+    // Nor is what is kept written through a link.
+    std::fs::remove_file(&link).unwrap();
+    std::fs::write(&link, "{}").unwrap();
+    symlink(&key, main.folder.join("applecart-out/applecart-unpushed-mine.json")).unwrap();
+    step(&main, &["apply"], &[]).ends_with(0);
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), "SECRET");
+    assert_eq!(read(&main, "applecart-unpushed-mine.json"), "{}");
+}
+
 #[test]
 fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
     let hub = hub();
@@ -490,6 +517,38 @@ fn pipelines() -> Vec<(String, Value)> {
     }
     assert_eq!(all.len(), 9);
     all
+}
+
+/// GitLab runs a job's lines in one shell that ends at the first failure.
+#[cfg(unix)]
+#[test]
+fn each_step_of_a_gitlab_job_is_run_and_the_first_code_that_is_none_ends_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tools = tempfile::tempdir().unwrap();
+    let program = tools.path().join("applecart");
+    let text = "#!/bin/sh\necho \"$2\" >>\"$RUN\"\ncase $2 in comment | issues) exit \"$SECOND\" ;; esac\nexit \"$FIRST\"\n";
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+    let (_, pipeline) = pipelines().into_iter().find(|(path, _)| path.contains("gitlab")).unwrap();
+    for (job, second_step) in [("plan", "comment"), ("look", "issues")] {
+        // A line with `: ` in it is no text to YAML.
+        let lines: Vec<&str> = pipeline[job]["script"]
+            .as_sequence()
+            .unwrap()
+            .iter()
+            .map(|line| line.as_str().unwrap())
+            .collect();
+        for (first, second, end) in [(0, 0, 0), (9, 0, 9), (0, 64, 64), (9, 64, 9), (2, 1, 2)] {
+            let ran = tools.path().join(format!("{job}-{first}-{second}"));
+            let mut shell = Command::new("sh");
+            shell.args(["-e", "-c", &lines.join("\n")]).env("PATH", &path).env("RUN", &ran);
+            shell.env("FIRST", first.to_string()).env("SECOND", second.to_string());
+            assert_eq!(finish(shell).code, end, "{job}: {first}, {second}");
+            let ran = std::fs::read_to_string(&ran).unwrap();
+            assert_eq!(ran.lines().nth(1), Some(second_step), "{job}: {first}, {second}");
+        }
+    }
 }
 
 #[test]

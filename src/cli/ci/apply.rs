@@ -1,14 +1,15 @@
 //! Applying in a pipeline.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::args::duration;
 use super::super::error::CliError;
 use super::super::interrupt;
 use super::super::output::Output;
 use super::super::step;
-use super::{Kept, summarise, write};
+use super::{Kept, remove, summarise, write};
 use crate::app::Context;
+use crate::app::ci::CiError;
 use applecart_core::model::Outcome;
 
 #[derive(clap::Args, Debug)]
@@ -29,6 +30,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let pause = duration(option, &args.again_after)?.to_std();
     let pause = pause.map_err(|_| CliError::Duration { option, text: args.again_after.clone() })?;
     args.kept.begin(&context.repo, &["apply.txt", "apply.md"])?;
+    unpushed(&context.repo)?;
     let file = args.kept.file("apply.txt");
     let output = output.with_copy(&file)?;
     let words: Vec<&str> =
@@ -41,7 +43,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         },
     );
     // A machine that is thrown away would take them along.
-    keep_unpushed(&context.repo, &args.kept.out)?;
+    for from in unpushed(&context.repo)? {
+        let name = from.file_name().unwrap_or_default();
+        let to = args.kept.out.join(name);
+        remove(&to)?;
+        std::fs::copy(&from, &to).map_err(CliError::file(&to, "write"))?;
+    }
     let shown = args.kept.file("apply.md");
     let text = std::fs::read_to_string(&file).map_err(CliError::file(&file, "read"))?;
     write(&shown, &format!("```text\n{}\n```\n", text.trim_end().replace("```", "'''")))?;
@@ -60,19 +67,29 @@ fn insist(mut apply: impl FnMut() -> Outcome, wait: impl FnOnce() -> bool) -> Ou
     }
 }
 
-fn keep_unpushed(repo: &Path, out: &Path) -> Result<(), CliError> {
+/// The files of records that could not be pushed, in the repository.
+///
+/// They are kept as what this program wrote. A link of that name is the commit's, and would take what it
+/// leads to along: a key, or another job's file.
+fn unpushed(repo: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(repo).map_err(CliError::file(repo, "read"))? {
         let entry = entry.map_err(CliError::file(repo, "read"))?;
         let name = entry.file_name();
         let is_left = name
             .to_str()
             .is_some_and(|name| name.starts_with("applecart-unpushed-") && name.ends_with(".json"));
-        if is_left {
-            let (from, to) = (entry.path(), out.join(&name));
-            std::fs::copy(&from, &to).map_err(CliError::file(&to, "write"))?;
+        if !is_left {
+            continue;
         }
+        let path = entry.path();
+        let kind = entry.file_type().map_err(CliError::file(&path, "read"))?;
+        if !kind.is_file() {
+            return Err(CiError::NotAFile { path: path.display().to_string() }.into());
+        }
+        found.push(path);
     }
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ pub(super) fn outcome(error: &CiError) -> Outcome {
         | CiError::NoList { .. }
         | CiError::NoDigest
         | CiError::NoSheets { .. } => Outcome::Usage,
-        CiError::OtherProgram { .. } | CiError::Link { .. } => Outcome::Untrusted,
+        CiError::OtherProgram { .. } | CiError::Link { .. } | CiError::NotAFile { .. } => {
+            Outcome::Untrusted
+        }
         CiError::Forge { .. } => Outcome::Error,
     }
 }
@@ -40,6 +42,9 @@ pub(super) fn hints(error: &CiError) -> Vec<Next> {
         ),
         CiError::Link { .. } => one(
             "Remove the link from the commit, or name a folder outside of the repository: --out DIR",
+        ),
+        CiError::NotAFile { .. } => one(
+            "Find out who put it there (git log -- applecart-unpushed-*), and remove it from the commit",
         ),
         CiError::NoList { .. } => run(
             "See in the log of this run why it has none, and make it anew:",
