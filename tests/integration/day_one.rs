@@ -139,6 +139,26 @@ fn a_day_one_fleet_fails_its_schedule_and_its_pull_request() {
 }
 
 #[test]
+fn what_is_too_much_for_a_comment_stands_there_with_the_command_that_shows_it() {
+    let world = World::new();
+    for number in 0..12 {
+        push(&world, &format!("critical-{number}"), 5);
+    }
+    world.commit("Import");
+    let plan = world.run(&["plan", "--format", "markdown"]).ends_with(0).stdout;
+    assert_eq!(plan.matches("🚨 **critical: ").count(), 10, "{plan}");
+    let (_, rest) = plan.split_once("> 🚨 **Also critical: critical (2)**\n").unwrap();
+    assert!(
+        rest.starts_with(">\n> This shows each of them:\n>\n> ```sh\n> applecart status --all\n"),
+        "{rest}"
+    );
+    let all = world.run(&["status", "--all"]).ends_with(0).stdout;
+    for number in 0..12 {
+        assert!(all.contains(&format!("critical-{number} ")), "{all}");
+    }
+}
+
+#[test]
 fn a_healthy_fleet_tells_nothing() {
     let world = imported(&["healthy", "well"]);
     let status = world.run(&["status", "--fail-on", "urgent", "--format", "json"]).ends_with(0);

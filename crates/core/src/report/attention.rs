@@ -309,7 +309,10 @@ pub(super) fn brief_markdown(attention: &Attention) -> String {
     }
     if critical.len() > MAX_CRITICAL {
         let rest = groups(critical.iter().skip(MAX_CRITICAL).copied());
-        out.push_str(&format!("> 🚨 **Also critical: {}**\n\n", numbers(&rest)));
+        out.push_str(&format!("> 🚨 **Also critical: {}**\n", numbers(&rest)));
+        let step =
+            Step { next: "This shows each of them:", commands: vec!["applecart status --all"] };
+        out.push_str(&format!("{}\n\n", step.markdown(">\n", "> ").trim_end()));
     }
     let rest = groups(beside_plan(attention).filter(|one| !is_critical(one)));
     for group in rest.iter().take(MAX_GROUPS) {
