@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use applecart_core::model::{Timestamp, is_hostile};
+use applecart_core::model::{TenantId, Timestamp, is_hostile};
 
 /// No issuer's token comes near; a larger file or answer is something else.
 pub(super) const MAX_BYTES: usize = 64 << 10;
@@ -76,6 +76,12 @@ pub(super) fn claims(token: &str) -> Option<Claims> {
         expires: exp.and_then(Timestamp::from_unix),
         permissions: permissions(&body),
     })
+}
+
+/// Whether a token says that it is for another tenant than this one.
+pub(super) fn is_for_another(token: &str, tenant: TenantId) -> bool {
+    let said = claims(token).and_then(|claims| claims.tenant);
+    said.and_then(|id| id.parse::<TenantId>().ok()).is_some_and(|id| id != tenant)
 }
 
 fn permissions(body: &Body) -> Vec<String> {

@@ -110,13 +110,10 @@ fn check(token: &str, tenant: TenantId, cloud: Cloud) -> Result<(), SignInFault>
     if token.is_empty() || !token.bytes().all(|c| c.is_ascii_graphic()) {
         return Err(failed("the Azure CLI printed no usable token", tenant, cloud));
     }
-    let other = jwt::claims(token).and_then(|claims| claims.tenant);
-    match other.and_then(|other| other.parse::<TenantId>().ok()) {
-        Some(other) if other != tenant => {
-            Err(failed("the Azure CLI's token is for another tenant", tenant, cloud))
-        }
-        _ => Ok(()),
+    if jwt::is_for_another(token, tenant) {
+        return Err(failed("the Azure CLI's token is for another tenant", tenant, cloud));
     }
+    Ok(())
 }
 
 /// What the library made of `az`'s exit: its standard error, between two sentences of its own.

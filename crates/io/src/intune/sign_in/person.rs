@@ -406,17 +406,21 @@ impl PersonCredential {
     /// The access token of an answer, where it is one for this tenant.
     fn usable(&self, answer: &BasicTokenResponse) -> Result<AccessToken, SignInFault> {
         let token = answer.access_token().secret();
-        let tenant = self.exchange.tenant();
-        let other = jwt::claims(token).and_then(|claims| claims.tenant);
-        if other.and_then(|id| id.parse::<TenantId>().ok()).is_some_and(|id| id != tenant) {
-            let what = format!(
-                "the person signed in to another tenant than {tenant}; sign in with an account that may act there"
-            );
-            return Err(SignInFault::of_sign_in(what));
-        }
+        for_tenant(token, self.exchange.tenant())?;
         let life = answer.expires_in().unwrap_or(SOON);
         Ok(AccessToken::new(Secret::new(token.clone()), OffsetDateTime::now_utc() + life))
     }
+}
+
+/// Refuses a token of another tenant: what it reads would stand under this one's name.
+fn for_tenant(token: &str, tenant: TenantId) -> Result<(), SignInFault> {
+    if jwt::is_for_another(token, tenant) {
+        let what = format!(
+            "the person signed in to another tenant than {tenant}; sign in with an account that may act there"
+        );
+        return Err(SignInFault::of_sign_in(what));
+    }
+    Ok(())
 }
 
 /// Whether this refusal of a silent sign-in is one that a person can do something about: a second

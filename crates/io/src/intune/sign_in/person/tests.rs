@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use applecart_simulator::{AppRegistration, Options, Running, Simulator, State, Tenant};
 
-use super::super::testing::{auth_with, read_of, tenant_id};
+use super::super::testing::{auth_with, read_of, tenant_id, token_of};
 use super::*;
 use crate::intune::Connector;
 use crate::intune::testing::connector_with;
@@ -266,4 +266,18 @@ async fn a_sign_in_that_ended_meanwhile_is_asked_for_again() {
     world.running.state().end_sign_ins();
     assert_eq!(read(&connector, CredentialKind::DeviceCode, 2).await.push, Reading::Absent);
     assert_eq!(world.asked(), 2);
+}
+
+#[test]
+fn a_token_of_another_tenant_is_not_taken_from_a_person_who_chose_the_wrong_account() {
+    let token = |tenant: &str| token_of(&serde_json::json!({ "tid": tenant }));
+    let [own, other] = [1, 2].map(tenant_id);
+    let tenant: TenantId = own.parse().unwrap();
+    assert!(for_tenant(&token(&own), tenant).is_ok());
+    let fault = for_tenant(&token(&other), tenant).unwrap_err();
+    let detail = fault.problem.detail.unwrap();
+    assert!(
+        detail.starts_with(&format!("the person signed in to another tenant than {own}")),
+        "{detail}"
+    );
 }
