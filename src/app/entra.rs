@@ -11,6 +11,8 @@ use applecart_io::git::Repo;
 pub struct Options {
     /// Where pipelines run, where that is not to be told from the remote and the credential.
     pub host: Option<Forge>,
+    /// The numbers by which GitHub knows the repository's owner and the repository.
+    pub github_ids: Option<(u64, u64)>,
 }
 
 /// Why the commands cannot be written.
@@ -25,6 +27,11 @@ pub enum EntraError {
         name(*.host)
     )]
     OtherServer { host: Forge, server: String },
+    #[error(
+        "the Git remote's path {path:?} is no repository's on {}: those have letters of ASCII, digits, dots, hyphens and underlines, and Entra would take another one for a pattern or trust nobody",
+        name(*.host)
+    )]
+    NoPath { host: Forge, path: String },
 }
 
 fn name(host: Forge) -> &'static str {
@@ -85,7 +92,7 @@ pub fn applications(context: &Context, options: Options) -> Result<Applications,
     };
     let branch = base.as_ref().and_then(|base| base.remote_branch()).map_or("main", |(_, it)| it);
     let trusted = match host(options.host, auth.credential, on_a_server(&place).0) {
-        Some(host) => Some(trusted(host, &place, branch)?),
+        Some(host) => Some(trusted(host, &place, branch, options.github_ids)?),
         None => None,
     };
     Ok(Applications {
@@ -97,18 +104,35 @@ pub fn applications(context: &Context, options: Options) -> Result<Applications,
 }
 
 /// Whose pipelines Entra is to trust: those of the repository on this host.
-fn trusted(host: Forge, place: &str, branch: &str) -> Result<Trusted, EntraError> {
+fn trusted(
+    host: Forge,
+    place: &str,
+    branch: &str,
+    github_ids: Option<(u64, u64)>,
+) -> Result<Trusted, EntraError> {
     let (server, path) = on_a_server(place);
     let known = public(server);
     if known.is_some_and(|(other, _)| other != host) {
         return Err(EntraError::OtherServer { host, server: server.to_owned() });
     }
     let named = known.map_or(server, |(_, name)| name).to_owned();
-    let repository =
-        || if path.is_empty() { Err(EntraError::NoRepository) } else { Ok(path.to_owned()) };
+    let is_named = path.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    let repository = || match path {
+        "" => Err(EntraError::NoRepository),
+        path if is_named => Ok(path.to_owned()),
+        path => Err(EntraError::NoPath { host, path: path.to_owned() }),
+    };
     let branch = branch.to_owned();
     Ok(match host {
-        Forge::Github => Trusted::Github { repository: repository()?, server: named, branch },
+        Forge::Github => {
+            let repository = repository()?;
+            let with_ids = github_ids.zip(repository.split_once('/'));
+            let repository = match with_ids {
+                Some(((owner_id, id), (owner, name))) => format!("{owner}@{owner_id}/{name}@{id}"),
+                None => repository,
+            };
+            Trusted::Github { repository, server: named, branch }
+        }
         Forge::Gitlab => Trusted::Gitlab { project: repository()?, server: named, branch },
         Forge::AzureDevops => Trusted::Azure,
     })

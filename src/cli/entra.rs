@@ -28,7 +28,8 @@ enum Command {
     /// runs them. `applecart doctor` compares what a token permits with what its application is for.
     #[command(after_help = "Examples:
   applecart entra app --print
-  applecart entra app --print --host gitlab > register.sh")]
+  applecart entra app --print --host gitlab > register.sh
+  applecart entra app --print --github-ids 123456/456789")]
     App {
         /// Print the commands; nothing else is done
         #[arg(long, required = true)]
@@ -36,10 +37,20 @@ enum Command {
         /// Where the pipelines run that sign in without a secret; by the remote where it is left out
         #[arg(long, value_name = "HOST")]
         host: Option<HostName>,
+        /// The numbers by which GitHub knows the repository's owner and the repository, where its tokens
+        /// name them
+        #[arg(long, value_name = "OWNER-ID/ID", value_parser = ids)]
+        github_ids: Option<(u64, u64)>,
         /// For which shell
         #[arg(long, value_name = "SHELL", default_value = if cfg!(windows) { "powershell" } else { "posix" })]
         shell: ShellName,
     },
+}
+
+fn ids(text: &str) -> Result<(u64, u64), String> {
+    let ids =
+        text.split_once('/').and_then(|(owner, id)| Some((owner.parse().ok()?, id.parse().ok()?)));
+    ids.ok_or_else(|| "write both numbers, apart by a slash, such as 123456/456789".to_owned())
 }
 
 /// The shell that printed commands are for.
@@ -59,8 +70,8 @@ impl From<ShellName> for Shell {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let Command::App { print: _, host, shell } = &args.command;
-    let options = Options { host: host.map(Forge::from) };
+    let Command::App { print: _, host, github_ids, shell } = &args.command;
+    let options = Options { host: host.map(Forge::from), github_ids: *github_ids };
     let applications = entra::applications(context, options)?;
     output.result(&applications.commands((*shell).into()))?;
     Ok(Outcome::Done)

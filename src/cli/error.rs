@@ -116,9 +116,11 @@ impl Explain for AppError {
             Self::Import(error) => error.outcome(),
             Self::Ci(error) => ci::outcome(error),
             Self::Onboard(error) => onboard_outcome(error),
-            Self::Entra(EntraError::NoRepository | EntraError::OtherServer { .. }) => {
-                Outcome::Usage
-            }
+            Self::Entra(
+                EntraError::NoRepository
+                | EntraError::OtherServer { .. }
+                | EntraError::NoPath { .. },
+            ) => Outcome::Usage,
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signature { .. } | Self::NoLedger { .. } => Outcome::Untrusted,
             Self::Signers(error) => match error {
@@ -193,6 +195,10 @@ impl Explain for AppError {
                 "Name the repository by its address on the host, such as https://github.com/octo/fleet.git, and run it again (where `origin` exists already: git remote set-url origin URL):",
                 "git remote add origin URL",
             )],
+            Self::Entra(EntraError::NoPath { .. }) => run(
+                "Correct the remote's address, and run it again:",
+                "git remote set-url origin URL",
+            ),
             Self::Entra(EntraError::OtherServer { .. }) => one(
                 "Name the host that has the repository (`--host`, and `auth.credential` in applecart.yaml), or correct the remote: git remote set-url origin URL",
             ),

@@ -3,6 +3,6 @@
 
 mod links;
 mod pages;
-mod powershell;
+pub(crate) mod powershell;
 mod settings;
 mod words;

@@ -51,6 +51,20 @@ impl Trusted {
         }
     }
 
+    /// The repository, where GitHub may know it by ids that were not given. A server of one's own knows
+    /// names alone.
+    fn only_names(&self) -> Option<&str> {
+        match self {
+            Self::Github { server, repository, .. }
+                if (server == "github.com" || server.ends_with(".ghe.com"))
+                    && !repository.contains('@') =>
+            {
+                Some(repository)
+            }
+            _ => None,
+        }
+    }
+
     /// What pipelines present that may only read, or that upload.
     fn federated(&self, duty: Duty) -> Vec<Federated> {
         let one = |name: &str, issuer: &str, subject| Federated {
@@ -130,11 +144,25 @@ impl Federated {
                 format!("cat > {name}.json <<'END'\n{body}\nEND\n{command} @{name}.json\n")
             }
             Shell::PowerShell => format!(
-                "Set-Content -Path {name}.json -Value '{}'\n{command} '@{name}.json'\n",
-                body.to_string().replace('\'', "''")
+                "Set-Content -Path {name}.json -Value {}\n{command} '@{name}.json'\n",
+                powershell_text(&body.to_string())
             ),
         }
     }
+}
+
+/// A text of PowerShell's that is taken as it stands. To PowerShell, the typographic quotation marks end
+/// it as the straight one does; each of them, twice, stands for itself.
+fn powershell_text(text: &str) -> String {
+    let mut out = "'".to_owned();
+    for c in text.chars() {
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            out.push(c);
+        }
+        out.push(c);
+    }
+    out.push('\'');
+    out
 }
 
 fn cloud_of(cloud: Cloud) -> (&'static str, &'static str, &'static str) {
@@ -160,6 +188,11 @@ impl Applications {
         let mut out = format!(
             "# Run these as an administrator (Application Administrator) of the tenant that owns the applications.\naz cloud set --name {cloud}\naz login --allow-no-subscriptions\n"
         );
+        if let Some(names) = self.trusted.as_ref().and_then(Trusted::only_names) {
+            out.push_str(&format!(
+                "# GitHub's tokens name the repository with its ids where it was made, renamed or transferred after 2026-07-15, or somebody chose that (https://docs.github.com/en/actions/reference/security/oidc). Entra refuses them where it knows the names alone. Run the lines that this prints instead of these:\n#   applecart entra app --print --github-ids \"$(gh api repos/{names} --jq '\"\\(.owner.id)/\\(.id)\"')\"\n"
+            ));
+        }
         out.push_str(&self.application(Duty::Reader, self.reader.as_deref(), shell));
         out.push_str(&self.application(Duty::Writer, self.writer.as_deref(), shell));
         out.push_str("\n# Write both ids into applecart.yaml, and have that merged:\n");
@@ -300,6 +333,18 @@ mod tests {
         has("github.com", "https://token.actions.githubusercontent.com", false);
         has("ghe.msp.example", "https://ghe.msp.example/_services/token", true);
         has("msp.ghe.com", "https://token.actions.msp.ghe.com", true);
+    }
+
+    #[test]
+    fn no_quotation_mark_of_a_branch_ends_a_text_of_powershells() {
+        let branch = "m\u{2019};touch pwn;\u{2018}'\u{201a}\u{201b}".to_owned();
+        let (server, project) = ("gitlab.com".to_owned(), "msp/fleet".to_owned());
+        let gitlab = Trusted::Gitlab { server, project, branch };
+        let text = applications(Some(gitlab)).commands(Shell::PowerShell);
+        let line = text.lines().find(|line| line.contains("touch pwn")).unwrap();
+        let doubled =
+            "m\u{2019}\u{2019};touch pwn;\u{2018}\u{2018}\'\'\u{201a}\u{201a}\u{201b}\u{201b}";
+        assert!(line.contains(doubled), "{line}");
     }
 
     #[test]
