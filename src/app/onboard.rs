@@ -24,7 +24,6 @@ use applecart_core::onboard::{
 };
 use applecart_core::plan::Selection;
 use applecart_core::report::onboard::{ConsentLink, Onboarding};
-use applecart_core::report::plural;
 use applecart_core::rules::entra::Duty;
 use applecart_io::intune::Connector;
 
@@ -110,6 +109,9 @@ pub struct Work {
     pub stage: Stage,
     /// What was added, and what is to be said of the list.
     pub added: Added,
+    /// Tenants of the fleet that sign in with other profiles and so are no part of this campaign, by
+    /// profile; `None` is the fleet's default.
+    pub elsewhere: BTreeMap<Option<String>, usize>,
     pub notes: Vec<String>,
 }
 
@@ -154,6 +156,7 @@ impl Work {
             applications,
             stage,
             added: Added::default(),
+            elsewhere: BTreeMap::new(),
             notes: Vec::new(),
             ground,
         };
@@ -231,19 +234,20 @@ impl Work {
     /// The tenants of the fleet that sign in as the campaign does.
     fn of_fleet(&mut self) -> Vec<Customer> {
         let alike = self.fleet_ids();
-        let others = alike.values().filter(|alike| !**alike).count();
-        if others > 0 {
-            self.notes.push(format!(
-                "{} signs in with another profile and is left out: name it with --auth in a clone of its own",
-                plural(others, "tenant")
-            ));
+        let signs_in_alike =
+            |one: &&Desired| one.tenant_id().is_none_or(|id| alike.get(&id) != Some(&false));
+        let (own, others): (Vec<&Desired>, Vec<&Desired>) =
+            self.ground.loaded.fleet.iter().partition(signs_in_alike);
+        for one in others {
+            let profile = one.valid().and_then(|tenant| tenant.auth.clone());
+            *self.elsewhere.entry(profile).or_default() += 1;
         }
         let customer = |one: &Desired| {
-            let tenant_id = one.tenant_id().filter(|id| alike.get(id) == Some(&true))?;
+            let tenant_id = one.tenant_id()?;
             let display_name = one.valid().and_then(|tenant| tenant.display_name.clone());
             Some(Customer { tenant_id, display_name, domain: None })
         };
-        self.ground.loaded.fleet.iter().filter_map(customer).collect()
+        own.into_iter().filter_map(customer).collect()
     }
 
     /// The tenants of the fleet, each with whether it signs in as the campaign does.
@@ -366,7 +370,12 @@ impl Work {
             let back = back(&application.auth);
             ConsentLink {
                 client_id: client_id.clone(),
-                url: endpoint.admin_consent_of(one.tenant_id, client_id, &one.state, &back),
+                url: endpoint.admin_consent_of(
+                    one.tenant_id,
+                    client_id,
+                    &one.link_state(client_id),
+                    &back,
+                ),
             }
         };
         self.applications.iter().map(link).collect()

@@ -154,6 +154,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     for note in work.notes.iter().chain(&work.added.notes) {
         output.note(&format!("note: {}", escape(note)));
     }
+    for (profile, tenants) in &work.elsewhere {
+        output.note(&elsewhere(profile.as_deref(), *tenants, args.stage));
+    }
     if work.added.added + work.added.known > 0 {
         let (added, known) = (work.added.added, work.added.known);
         let added = plural(added, "tenant");
@@ -189,6 +192,22 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         0 => Outcome::Done,
         _ => Outcome::Partial,
     })
+}
+
+/// Which command looks at the tenants of another sign-in profile.
+fn elsewhere(profile: Option<&str>, tenants: usize, stage: Option<StageName>) -> String {
+    let (name, option) = match profile {
+        Some(profile) => {
+            (format!("the profile {}", escape(profile)), format!(" --auth {}", shell_word(profile)))
+        }
+        None => ("the fleet's default profile".to_owned(), String::new()),
+    };
+    let stage = stage.map(|stage| format!(" --for {}", Stage::from(stage))).unwrap_or_default();
+    let (sign, are) = if tenants == 1 { ("signs", "is") } else { ("sign", "are") };
+    format!(
+        "{} {sign} in with {name} and {are} not looked at here, for a campaign has one profile. Look at them in another clone of the fleet:\n  applecart onboard --fleet{option}{stage}",
+        plural(tenants, "tenant")
+    )
 }
 
 /// Says of how many tenants nothing is known, so that nobody takes the rest for all.

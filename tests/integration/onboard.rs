@@ -249,8 +249,10 @@ fn the_page_on_this_machine_ticks_off_by_the_tokens_word_and_not_by_the_browsers
     assert_eq!(open(&forged).0, 404);
     assert_eq!(open(&format!("{origin}/list")).0, 404);
     let (_, back, _) = open(&link);
-    let (status, _, thanks) = open(&back.unwrap());
+    let back = back.unwrap();
+    let (status, _, thanks) = open(&back);
     assert_eq!(status, 200);
+    assert_eq!(open(&back).0, 404, "it came before");
     assert!(thanks.contains("You can close this page"), "{thanks}");
     let lines: Vec<String> = told.by_ref().collect();
     let all = lines.join("\n");
@@ -336,6 +338,77 @@ fn a_customer_whose_domain_entra_did_not_tell_is_asked_for_again_and_keeps_the_l
 }
 
 #[test]
+fn a_customers_name_writes_no_line_into_the_head_of_its_letter() {
+    let scale = Scale { application: 0, consent: 1, roles: 0, intune: 0, ready: 0 };
+    let (world, _, tenants) = campaign(scale);
+    let (path, id) = (world.path("list.csv"), tenants[0].tenant_id);
+    let name = "Contoso\r\nBcc: evil@x.example\u{1b}]0;pwn\u{7}\u{202e}";
+    std::fs::write(&path, format!("Company name,Tenant ID\r\n\"{name}\",{id}\r\n")).unwrap();
+    let run = world.run(&["onboard", "--customers", &path.display().to_string()]).ends_with(0);
+    run.says("has line breaks, control or invisible characters");
+    let letters = world.path("letters");
+    world.run(&["onboard", "--mail", &letters.display().to_string()]).ends_with(0);
+    let letter = std::fs::read_dir(&letters).unwrap().next().unwrap().unwrap().path();
+    let letter = std::fs::read_to_string(letter).unwrap();
+    let (head, _) = letter.split_once("\n\n").unwrap();
+    assert_eq!(head.lines().count(), 1, "{letter}");
+    assert!(!letter.contains(['\u{1b}', '\u{202e}', '\r']), "{letter}");
+}
+
+#[test]
+fn a_consent_that_is_on_its_way_is_waited_for() {
+    let scale = Scale { application: 0, consent: 1, roles: 0, intune: 0, ready: 0 };
+    let (world, _, tenants) = campaign(scale);
+    let lagging = |tenant: &mut Tenant| {
+        tenant.switches.consent_lag_seconds = 5;
+        Ok::<_, StateError>(())
+    };
+    world.state().change(tenants[0].tenant_id, lagging).unwrap();
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    let links = world.run(&["onboard", "--links"]).ends_with(0).stdout;
+    assert_eq!(open(links.trim_end().rsplit('\t').next().unwrap()).0, 302);
+    // The browser came back to this machine, and the program was left.
+    let kept = world.repo().join(".git/applecart/onboard.json");
+    let mut file: Value = serde_json::from_str(&std::fs::read_to_string(&kept).unwrap()).unwrap();
+    file["candidates"][0]["consentedAt"] = Utc::now().to_rfc3339().into();
+    std::fs::write(&kept, file.to_string()).unwrap();
+    assert_eq!(count(&json(&world, &[]), "replicating"), 1);
+    assert_eq!(count(&json(&world, &["--wait"]), "ready"), 1);
+}
+
+#[test]
+fn tenants_of_another_sign_in_profile_come_with_the_command_that_looks_at_them() {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 3 };
+    let (world, _, tenants) = campaign(scale);
+    let profile = |id: u8| {
+        format!("{{clientId: 2f6b0000-0000-4000-8000-00000000000{id}, credential: client-secret}}")
+    };
+    let profiles = format!("  profiles:\n    one: {}\n    two: {}\n", profile(8), profile(9));
+    let policy = world.policy("").replace("recipients:", &format!("{profiles}recipients:"));
+    world.write("applecart.yaml", &policy);
+    for (tenant, auth) in tenants.iter().zip(["", "auth: one\n", "auth: two\n"]) {
+        let name = format!("t{}", auth.trim_start_matches("auth: ").trim());
+        let text = format!(
+            "apiVersion: applecart/v1\nkind: Tenant\nname: {name}\n{auth}tenantId: {}\n",
+            tenant.tenant_id
+        );
+        world.write(&format!("tenants/{name}/tenant.yaml"), &text);
+    }
+    world.commit("Profiles");
+    world.git(&["push", "--quiet", "origin", "main"]);
+    let run = world.run(&["onboard", "--fleet", "--for", "apply"]).ends_with(0);
+    for profile in ["one", "two"] {
+        let told =
+            format!("1 tenant signs in with the profile {profile} and is not looked at here");
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+        let command = format!("  applecart onboard --fleet --auth {profile} --for apply");
+        assert!(run.stderr.lines().any(|line| line == command), "{}", run.stderr);
+    }
+    assert_eq!(count(&json(&world, &["--status"]), "in-fleet"), 1);
+}
+
+#[test]
 fn before_anybody_looked_no_way_out_says_that_all_is_well() {
     let scale = Scale { application: 1, consent: 0, roles: 0, intune: 0, ready: 1 };
     let (world, _, tenants) = campaign(scale);
@@ -390,6 +463,11 @@ fn one_application_that_reads_is_enough_to_watch_and_before_the_first_upload_the
         posix.contains("5ac13192-7ace-4fcf-b828-1a26f28068ee"),
         "the one that uploads: {posix}"
     );
+    let power = world.run(&["onboard", "--commands", "powershell"]).ends_with(0).stdout;
+    assert!(power.contains("5ac13192-7ace-4fcf-b828-1a26f28068ee"), "{power}");
+    if let Some(python) = crate::formats::python("tree_sitter_powershell") {
+        assert_eq!(crate::book::powershell::complaints(&python, &power), "", "{power}");
+    }
     let write = |tenant: &mut Tenant| {
         tenant.apps[0].roles = vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()];
         Ok::<_, StateError>(())
@@ -439,12 +517,35 @@ fn the_commands_that_register_the_applications_are_this_fleets_and_a_shell_reads
     let mut shell = Command::new("sh");
     shell.arg("-n").arg(&script);
     assert_eq!(finish(shell).code, 0);
+    // GitHub may know the repository by its ids, which Entra has to be told.
+    assert!(run.stdout.contains("--github-ids \"$(gh api repos/octo/fleet --jq"), "{}", run.stdout);
+    let known = print(&["--github-ids", "123456/456789"]);
+    for what in ["pull_request", "ref:refs/heads/main", "environment:production"] {
+        let subject = format!("\"subject\":\"repo:octo@123456/fleet@456789:{what}\"");
+        assert!(known.stdout.contains(&subject), "{}", known.stdout);
+    }
+    assert!(!known.stdout.contains("gh api"), "{}", known.stdout);
+    world.run(&["entra", "app", "--print", "--github-ids", "octo/fleet"]).ends_with(64);
+    // A remote is anybody's text; a repository's path is not.
+    for path in ["b\u{2019};touch pwn;\u{2019}", "b';touch pwn;'", "b$(touch pwn)", "b*"] {
+        world.git(&["remote", "set-url", "origin", &format!("https://github.com/octo/{path}")]);
+        for shell in ["posix", "powershell"] {
+            let run = world.run(&["entra", "app", "--print", "--shell", shell]).ends_with(64);
+            run.says("is no repository's on GitHub").says("git remote set-url origin URL");
+        }
+    }
+    world.git(&["remote", "set-url", "origin", "git@github.com:octo/fleet.git"]);
     // GitLab's pipelines of a repository that is at GitHub do not exist.
     world.run(&["entra", "app", "--print", "--host", "gitlab"]).ends_with(64).says("on github.com");
     world.git(&["remote", "set-url", "origin", "https://ghe.msp.example/octo/fleet.git"]);
     let own = print(&["--host", "github"]);
     assert!(own.stdout.contains("https://ghe.msp.example/_services/token"), "{}", own.stdout);
     assert!(!own.stdout.contains("githubusercontent"), "{}", own.stdout);
+    assert!(
+        !own.stdout.contains("--github-ids"),
+        "a server of one's own has names: {}",
+        own.stdout
+    );
     world.git(&["remote", "set-url", "origin", "git@gitlab.example:octo/fleet.git"]);
     let power = print(&["--shell", "powershell", "--host", "gitlab"]);
     assert!(power.stdout.contains("https://gitlab.example\""), "{}", power.stdout);

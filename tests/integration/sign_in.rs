@@ -309,6 +309,25 @@ fn a_person_is_asked_only_where_one_sits() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn whoever_leaves_while_the_sign_in_waits_is_let_go_at_once() {
+    let app = AppRegistration { public_client: true, roles: Vec::new(), ..app() };
+    let world = world("github", &app);
+    for command in [&["plan"][..], &["onboard", "--fleet"]] {
+        let mut plain = world.command(command);
+        plain.env_remove("AZURE_CLIENT_SECRET").env("APPLECART_CREDENTIAL", "device-code");
+        let begun = std::time::Instant::now();
+        // Ctrl-C, as a terminal has it.
+        let Some(run) = crate::world::on_a_terminal(&plain, "and enter the code:", "\u{3}") else {
+            return;
+        };
+        assert_eq!(run.code, 130, "{command:?}: {}", run.stdout);
+        // The code is valid for fifteen minutes.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{command:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_person_at_a_terminal_signs_in_once_and_sees_the_plan_of_every_tenant() {
     let app = AppRegistration {
         delegated: vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()],

@@ -31,7 +31,7 @@ mod tenant;
 mod text;
 
 pub use audience::{Silence, silences, told_nobody};
-pub use check::{is_apple_id, is_country, is_device_name, is_text, parse_duration};
+pub use check::{MAX_TEXT, is_apple_id, is_country, is_device_name, is_text, parse_duration};
 pub use dates::{downloaded_in_future, long_suspensions};
 pub use diagnostic::{
     Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary, render, render_all,

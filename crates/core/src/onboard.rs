@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub use customers::{CustomerList, Decoded, ListError, Listed, decode, is_domain, parse};
 
+use crate::fleet::{MAX_TEXT, is_text};
 use crate::import::{Customer, folder_names};
-use crate::model::{TenantId, Timestamp};
+use crate::model::{TenantId, Timestamp, is_hostile};
 use crate::words::kebab_enum;
 
 /// The version of the campaign's file.
@@ -128,9 +129,12 @@ pub struct Candidate {
     /// Whether the fleet has it. It is looked at all the same, for it may lack something.
     #[serde(default)]
     pub in_fleet: bool,
-    /// The word that only the consent link of this tenant has. Not a secret of Entra's: whoever knows
-    /// it can tick the tenant off, which makes this program look at it.
+    /// The word that only the consent links of this tenant have. Not a secret of Entra's: whoever knows
+    /// it can tick the tenant off, once for each link, which makes this program look at it.
     pub state: String,
+    /// The applications, by client id, whose links brought their answer already.
+    #[serde(default)]
+    pub answered: BTreeSet<String>,
 }
 
 /// What was found when a tenant was looked at.
@@ -167,13 +171,47 @@ impl Candidate {
         self.seen_at = Some(now);
     }
 
-    /// Whether this is what a consent link brought back for it.
-    pub fn is_answered_by(&self, tenant: Option<&str>, state: &str) -> bool {
-        let same_state = self.state.len() == state.len()
-            && self.state.bytes().zip(state.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0;
-        let tenant = tenant.and_then(|id| id.parse::<TenantId>().ok());
-        same_state && tenant == Some(self.tenant_id)
+    /// What the consent link of an application carries to Entra and back.
+    pub fn link_state(&self, client_id: &str) -> String {
+        format!("{}{client_id}", self.state)
     }
+
+    /// The application whose consent link brought this back for the tenant.
+    pub fn answered_link<'a>(&self, tenant: Option<&str>, state: &'a str) -> Option<&'a str> {
+        let (word, client_id) = state.split_at_checked(self.state.len())?;
+        let same_word =
+            self.state.bytes().zip(word.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0;
+        let tenant = tenant.and_then(|id| id.parse::<TenantId>().ok());
+        (same_word && tenant == Some(self.tenant_id)).then_some(client_id)
+    }
+
+    /// Notes that an application's link brought its answer; says whether it is the first one.
+    ///
+    /// Mail gateways and browsers' histories know the link. Were every answer a new consent, whoever
+    /// repeats it could keep a tenant that has not consented from ever being told as such.
+    pub fn consented(&mut self, client_id: &str, now: Timestamp) -> bool {
+        if !self.answered.insert(client_id.to_owned()) {
+            return false;
+        }
+        self.consented_at = Some(now);
+        if self.standing.wants_consent() {
+            self.standing = Standing::Replicating;
+        }
+        true
+    }
+}
+
+/// A customer's name as it may stand in the heading of a letter, on a page and in a file: one line,
+/// nothing hidden in it, not longer than a file takes. `None` where nothing is left.
+fn plain_name(name: &str) -> Option<String> {
+    if is_text(name.trim()) {
+        return Some(name.trim().to_owned());
+    }
+    let plain: String = name.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect();
+    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name: String = words.chars().take(MAX_TEXT).collect();
+    let name = name.trim_end();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// A customer of whom only a domain is known, and not yet whose domain it is.
@@ -234,6 +272,12 @@ impl Campaign {
         taken: &BTreeSet<String>,
         mut state: impl FnMut() -> String,
     ) -> Added {
+        let plain = |one: &Customer| {
+            let display_name = one.display_name.as_deref().and_then(plain_name);
+            Customer { display_name, ..one.clone() }
+        };
+        let given = customers;
+        let customers: Vec<Customer> = given.iter().map(plain).collect();
         let known: BTreeSet<TenantId> = self.candidates.iter().map(|one| one.tenant_id).collect();
         let new = |one: &&Customer| !known.contains(&one.tenant_id);
         let corrected = |one: &&Customer| self.is_corrected_by(one);
@@ -244,6 +288,14 @@ impl Campaign {
         let taken: BTreeSet<String> = taken.iter().cloned().chain(names).collect();
         let mut added =
             Added { known: customers.iter().filter(|one| !new(one)).count(), ..Added::default() };
+        let changed = customers.iter().zip(given).filter(|(one, given)| {
+            let given = given.display_name.as_deref().map(str::trim);
+            one.display_name.as_deref() != given
+        });
+        for (one, _) in changed {
+            let name = one.display_name.as_deref().unwrap_or("nothing");
+            added.notes.push(format!("the name of {} has line breaks, control or invisible characters, or is too long: of it, this is used: {name}", one.tenant_id));
+        }
         for (customer, (name, note)) in named.iter().zip(folder_names(&named, &taken)) {
             let name = name.map_or_else(|| customer.tenant_id.to_string(), |name| name.to_string());
             added.notes.extend(note.map(|why| format!("{name}: {why}")));
@@ -269,6 +321,7 @@ impl Campaign {
                 branch: None,
                 in_fleet: false,
                 state: state(),
+                answered: BTreeSet::new(),
             });
         }
         self.candidates.sort_by(|one, other| one.name.cmp(&other.name));
@@ -287,7 +340,8 @@ impl Campaign {
     }
 
     /// Keeps a customer whose domain Entra did not tell the tenant of.
-    pub fn keep_unresolved(&mut self, new: Unresolved) {
+    pub fn keep_unresolved(&mut self, mut new: Unresolved) {
+        new.display_name = new.display_name.as_deref().and_then(plain_name);
         self.unresolved.retain(|one| one.domain != new.domain);
         self.unresolved.push(new);
         self.unresolved.sort_by(|one, other| one.domain.cmp(&other.domain));
@@ -322,6 +376,7 @@ impl Campaign {
             for one in self.candidates.iter_mut().filter(|one| one.standing != Standing::Proposed) {
                 one.standing = Standing::NotLooked;
                 one.missing.clear();
+                one.answered.clear();
             }
         }
         self.sought = sought;
@@ -336,10 +391,11 @@ impl Campaign {
             match mine {
                 Some(mine) => {
                     let consented_at = mine.consented_at.max(theirs.consented_at);
+                    let answered = &mine.answered | &theirs.answered;
                     if theirs.seen_at > mine.seen_at {
                         *mine = theirs.clone();
                     }
-                    mine.consented_at = consented_at;
+                    (mine.consented_at, mine.answered) = (consented_at, answered);
                 }
                 None => self.candidates.push(theirs.clone()),
             }
@@ -409,8 +465,36 @@ pub struct StandingCount {
     pub tenants: usize,
 }
 
+/// Campaigns for tests.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::*;
+
+    /// A campaign over customers of these names, whose tenant ids begin with 1, 2 and so on, in a fleet
+    /// that has the folder `adatum`; and what was said of them.
+    pub(crate) fn campaign_of(names: &[&str]) -> (Campaign, Added) {
+        let customers: Vec<Customer> = (1..)
+            .zip(names)
+            .map(|(number, name)| Customer {
+                tenant_id: format!("{number:08x}-8a34-4b7a-9a51-0d6c2f6f1b11").parse().unwrap(),
+                display_name: Some((*name).to_owned()),
+                domain: None,
+            })
+            .collect();
+        let mut number = 0;
+        let state = || {
+            number += 1;
+            format!("word-{number}")
+        };
+        let mut campaign = Campaign::new(None);
+        let added = campaign.add(&customers, &BTreeSet::from(["adatum".to_owned()]), state);
+        (campaign, added)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::fixture::campaign_of;
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -418,23 +502,57 @@ mod tests {
     }
 
     fn campaign() -> Campaign {
-        let mut campaign = Campaign::new(None);
-        let customer = |number: u32, name: &str| Customer {
-            tenant_id: format!("{number:08x}-8a34-4b7a-9a51-0d6c2f6f1b11").parse().unwrap(),
-            display_name: Some(name.to_owned()),
-            domain: None,
-        };
-        let taken = BTreeSet::from(["adatum".to_owned()]);
-        let mut number = 0;
-        let state = || {
-            number += 1;
-            format!("word-{number}")
-        };
-        let all = [customer(1, "Contoso"), customer(2, "Adatum")];
-        let added = campaign.add(&all, &taken, state);
+        let (campaign, added) = campaign_of(&["Contoso", "Adatum"]);
         assert_eq!((added.added, added.known), (2, 0));
         assert!(added.notes[0].contains("adatum-00000002"), "{:?}", added.notes);
         campaign
+    }
+
+    #[test]
+    fn a_name_that_breaks_a_heading_or_hides_something_is_one_plain_line_and_that_is_told() {
+        let (campaign, added) = campaign_of(&[
+            "Subject: x\r\nBcc: evil@x.example",
+            "e\u{202e}vil\u{200b}",
+            "\u{200b}",
+            "Plain",
+        ]);
+        let name = |number: usize| {
+            let id = format!("{number:08x}");
+            let mut all = campaign.candidates.iter();
+            all.find(|one| one.tenant_id.to_string().starts_with(&id)).unwrap().display_name.clone()
+        };
+        assert_eq!(name(1).as_deref(), Some("Subject: x Bcc: evil@x.example"));
+        assert_eq!(name(2).as_deref(), Some("e vil"));
+        assert_eq!(name(3), None);
+        assert_eq!(name(4).as_deref(), Some("Plain"));
+        let told = added.notes.iter().filter(|note| note.contains("invisible characters"));
+        assert_eq!(told.count(), 3, "{:?}", added.notes);
+        let (campaign, _) = campaign_of(&["x".repeat(5_000).as_str()]);
+        let name = campaign.candidates[0].display_name.as_deref();
+        assert!(name.is_some_and(crate::fleet::is_text), "a file takes it: {name:?}");
+    }
+
+    #[test]
+    fn the_answer_of_a_link_counts_once_and_that_of_another_application_beside_it() {
+        let mut campaign = campaign();
+        let contoso = &mut campaign.candidates[1];
+        let id = contoso.tenant_id.to_string();
+        let lacking = |one: &mut Candidate, now| {
+            one.record(Seen::new(Standing::ConsentMissing), at(now));
+            one.standing
+        };
+        assert!(contoso.consented("reader", at("2027-01-10T12:00:00Z")));
+        assert_eq!(lacking(contoso, "2027-01-10T12:05:00Z"), Standing::Replicating);
+        assert!(!contoso.consented("reader", at("2027-01-10T12:09:00Z")), "the same answer again");
+        assert_eq!(lacking(contoso, "2027-01-10T12:11:00Z"), Standing::ConsentMissing);
+        assert!(contoso.consented("writer", at("2027-01-10T12:12:00Z")));
+        assert_eq!(lacking(contoso, "2027-01-10T12:13:00Z"), Standing::Replicating);
+        let state = contoso.link_state("writer");
+        assert_eq!(contoso.answered_link(Some(&id), &state), Some("writer"));
+        // What is looked for now asks for another consent.
+        campaign.seek(vec!["writer reads".to_owned()]);
+        campaign.seek(vec!["writer writes".to_owned()]);
+        assert!(campaign.candidates[1].consented("writer", at("2027-01-11T12:00:00Z")));
     }
 
     #[test]
@@ -457,11 +575,12 @@ mod tests {
         let campaign = campaign();
         let [adatum, contoso] = &campaign.candidates[..] else { panic!() };
         let id = contoso.tenant_id.to_string();
-        assert!(contoso.is_answered_by(Some(&id), &contoso.state));
-        assert!(!contoso.is_answered_by(Some(&id), &adatum.state));
-        assert!(!contoso.is_answered_by(Some(&adatum.tenant_id.to_string()), &contoso.state));
-        assert!(!contoso.is_answered_by(None, &contoso.state));
-        assert!(!contoso.is_answered_by(Some(&id), ""));
+        let state = contoso.link_state("2f6b");
+        assert_eq!(contoso.answered_link(Some(&id), &state), Some("2f6b"));
+        assert_eq!(contoso.answered_link(Some(&id), &adatum.link_state("2f6b")), None);
+        assert_eq!(contoso.answered_link(Some(&adatum.tenant_id.to_string()), &state), None);
+        assert_eq!(contoso.answered_link(None, &state), None);
+        assert_eq!(contoso.answered_link(Some(&id), ""), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use super::{OnboardError, PAUSE, Work};
 use crate::app::{AppError, Context};
 use applecart_core::model::TenantId;
-use applecart_core::onboard::Standing;
+use applecart_core::onboard::{Candidate, Standing};
 use applecart_core::report::onboard::{Onboarding, onboard_page};
 use applecart_core::report::plural;
 use applecart_io::loopback::{Loopback, Visit};
@@ -63,7 +63,7 @@ pub fn listen(
                     true
                 }
                 None => {
-                    let what = "This is not the answer of a consent that was asked for here.";
+                    let what = "This is not the answer of a consent that was asked for here, or it came before.";
                     runtime.block_on(visit.answer(404, "Not here", what));
                     false
                 }
@@ -102,11 +102,13 @@ fn ticked(work: &mut Work, context: &Context, visit: &Visit) -> Result<Option<St
         return Ok(None);
     }
     let (tenant, state) = (value("tenant"), value("state").unwrap_or_default());
-    let mut all = work.campaign.candidates.iter_mut();
-    let Some(one) = all.find(|one| one.is_answered_by(tenant, state)) else { return Ok(None) };
-    one.consented_at = Some(context.now());
-    if one.standing.wants_consent() {
-        one.standing = Standing::Replicating;
+    let is_sought = |id: &&str| work.applications.iter().any(|one| one.auth.client_id == *id);
+    let answered =
+        |one: &&mut Candidate| one.answered_link(tenant, state).is_some_and(|id| is_sought(&id));
+    let Some(one) = work.campaign.candidates.iter_mut().find(answered) else { return Ok(None) };
+    let Some(client_id) = one.answered_link(tenant, state) else { return Ok(None) };
+    if !one.consented(client_id, context.now()) {
+        return Ok(None);
     }
     let name = one.shown().to_owned();
     work.save()?;

@@ -11,7 +11,7 @@ use crate::app::{AppError, Context, Reach};
 use applecart_core::import::{Drafts, Targets, Wanted as WantedTenant};
 use applecart_core::model::{Kind, TenantName, short};
 use applecart_core::onboard::Standing;
-use applecart_core::plan::{self, Selection};
+use applecart_core::plan::{self, Selection, Summary};
 use applecart_core::report::{ImportReport, plural};
 use applecart_io::git::Change;
 use applecart_io::intune::ReadRequest;
@@ -132,20 +132,13 @@ impl Work {
         let made = session::plan(&context, &selection, &wanted, |_| {
             Ok(Intune::Read(live, plan::Source::Live))
         })?;
-        let summary = &made.planned.plan.summary;
-        let due = summary.uploads + summary.creates + summary.configures + summary.holds;
-        if due + summary.verifies == 0 && summary.tenants == names.len() {
-            return Ok(());
+        match to_do(&made.planned.plan.summary, names.len()) {
+            None => Ok(()),
+            Some(what) => {
+                let what = format!("of commit {}: {what}", short(commit));
+                Err(OnboardError::NotEmpty(what).into())
+            }
         }
-        let what = format!(
-            "of commit {}: {} uploads, {} creations, {} changed settings, {} held",
-            short(commit),
-            summary.uploads,
-            summary.creates,
-            summary.configures,
-            summary.holds
-        );
-        Err(OnboardError::NotEmpty(what).into())
     }
 
     /// A branch that neither this clone nor the remote has.
@@ -162,5 +155,38 @@ impl Work {
             }
         }
         Err(OnboardError::NothingReady.into())
+    }
+}
+
+/// What a plan of so many new tenants has to do; `None` where it only watches each of them.
+fn to_do(summary: &Summary, tenants: usize) -> Option<String> {
+    let Summary { uploads, creates, configures, holds, verifies, .. } = *summary;
+    if uploads + creates + configures + holds + verifies == 0 && summary.tenants == tenants {
+        return None;
+    }
+    Some(format!(
+        "{uploads} uploads, {creates} creations, {configures} changed settings, {holds} held, {verifies} to be verified, {} of {tenants} tenants planned",
+        summary.tenants
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_tenants_are_brought_only_where_their_plan_does_nothing_and_has_every_one_of_them() {
+        let watched = Summary { tenants: 2, ..Summary::default() };
+        assert_eq!(to_do(&watched, 2), None);
+        for (summary, what) in [
+            (Summary { uploads: 1, ..watched }, "1 uploads"),
+            (Summary { creates: 1, ..watched }, "1 creations"),
+            (Summary { configures: 1, ..watched }, "1 changed settings"),
+            (Summary { holds: 1, ..watched }, "1 held"),
+            (Summary { verifies: 1, ..watched }, "1 to be verified"),
+            (Summary { tenants: 1, ..watched }, "1 of 2 tenants planned"),
+        ] {
+            assert!(to_do(&summary, 2).is_some_and(|text| text.contains(what)), "{what}");
+        }
     }
 }

@@ -14,7 +14,7 @@ mod value;
 pub(super) use fleet::{Claimant, Claims, duplicates};
 pub(super) use policy::check_policy;
 pub(super) use tenant::check_tenant;
-pub use value::{is_apple_id, is_country, is_device_name, is_text, parse_duration};
+pub use value::{MAX_TEXT, is_apple_id, is_country, is_device_name, is_text, parse_duration};
 
 use std::str::FromStr;
 

@@ -262,7 +262,7 @@ pub fn onboard_commands(
             }
             Shell::PowerShell => {
                 out.push_str(&format!(
-                    "Connect-MgGraph -TenantId {id} -Scopes Application.ReadWrite.All,AppRoleAssignment.ReadWrite.All\n$app = Get-MgServicePrincipal -Filter \"appId eq '{client_id}'\"\nif (-not $app) {{ $app = New-MgServicePrincipal -AppId {client_id} }}\n$graph = Get-MgServicePrincipal -Filter \"appId eq '{graph}'\"\n"
+                    "Connect-MgGraph -TenantId {id} -Scopes 'Application.ReadWrite.All','AppRoleAssignment.ReadWrite.All'\n$app = Get-MgServicePrincipal -Filter \"appId eq '{client_id}'\"\nif (-not $app) {{ $app = New-MgServicePrincipal -AppId {client_id} }}\n$graph = Get-MgServicePrincipal -Filter \"appId eq '{graph}'\"\n"
                 ));
                 for role in roles {
                     out.push_str(&format!(
@@ -327,18 +327,11 @@ pub fn onboard_page(report: &Onboarding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::Customer;
     use crate::onboard::Seen;
+    use crate::onboard::fixture::campaign_of;
 
     fn campaign() -> Campaign {
-        let mut campaign = Campaign::new(None);
-        let customer = |number: u32, name: &str| Customer {
-            tenant_id: format!("{number:08x}-8a34-4b7a-9a51-0d6c2f6f1b11").parse().unwrap(),
-            display_name: Some(name.to_owned()),
-            domain: None,
-        };
-        let all = [customer(1, "Contoso & <Sons>"), customer(2, "Fabrikam")];
-        campaign.add(&all, &std::collections::BTreeSet::new(), || "word".to_owned());
+        let (mut campaign, _) = campaign_of(&["Contoso & <Sons>", "Fabrikam"]);
         let now = "2027-01-10T12:00:00Z".parse().unwrap();
         let lacking = Seen {
             missing: vec!["DeviceManagementServiceConfig.Read.All".to_owned()],
@@ -377,7 +370,7 @@ mod tests {
         assert!(mail.contains("change nothing") && !mail.contains("write"), "{mail}");
         let mail = onboard_mail(&report.tenants[0], Stage::Apply);
         assert!(mail.contains("read and write"), "{mail}");
-        assert!(mail.contains("Contoso & <Sons>") && mail.contains("/adminconsent?state=word"));
+        assert!(mail.contains("Contoso & <Sons>") && mail.contains("/adminconsent?state=word-1"));
         let page = onboard_page(&report);
         assert!(page.contains("Contoso &amp; &lt;Sons&gt;") && page.contains("rel=\"noreferrer\""));
         assert_eq!(page.matches("<a href").count(), 1);

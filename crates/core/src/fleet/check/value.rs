@@ -10,7 +10,7 @@ use crate::apple::secrets_in;
 use crate::model::{Sha256, TenantId, Timestamp, safe_text};
 
 /// Longest text of a field, in characters; Intune takes 256 for a display name.
-const MAX_TEXT: usize = 256;
+pub const MAX_TEXT: usize = 256;
 
 /// What keeps a text from standing in a file.
 fn fault(text: &str) -> Option<String> {
