@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::letter::name;
-use super::ticket::{TicketStep, TicketTold};
+use super::ticket::told::{TicketStep, TicketTold};
 use crate::attention::{Matter, Severity};
 use crate::fleet::Tenant;
 use crate::model::{Sha256, TenantId, Timestamp};

@@ -3,7 +3,7 @@
 use super::customer;
 use super::letter::{Item, Letter, heading};
 use super::message::{Customer, Message, Step, Told};
-use super::ticket::{Stage, TicketTold, sentence};
+use super::ticket::told::{Stage, TicketTold, sentence};
 use crate::attention::{Severity, advice};
 use crate::report::plural;
 
