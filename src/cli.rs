@@ -7,6 +7,7 @@
 mod acknowledge;
 mod apply;
 mod args;
+mod ask;
 mod audit;
 mod ci;
 mod complete;

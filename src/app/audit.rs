@@ -16,7 +16,7 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::sentence;
 use applecart_core::report::{
     self, AUDIT_VERSION, AppleIds, Audit, AuditArea, AuditFinding, AuditLedger, AuditLevel,
-    AuditObjects, AuditPlace, AuditSummary,
+    AuditObjects, AuditPlace, AuditSummary, LostAccount,
 };
 use applecart_core::rules::bindings::{History, Moves};
 use applecart_io::git::{Base, Beside, KnownHistory, Repo};
@@ -141,6 +141,17 @@ pub fn apple_ids(context: &Context) -> Result<AppleIds, AppError> {
     let rev = repo.resolve(&context.rev)?;
     let (fleet, _) = fleet::load_tenants(&repo.snapshot(&rev)?, None);
     Ok(report::apple_ids(&rev, &fleet))
+}
+
+/// What would end if an Apple Account were lost, and what each customer is told. Nothing is contacted.
+pub fn lost(context: &Context, account: &str) -> Result<LostAccount, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    let rev = repo.resolve(&context.rev)?;
+    let source = repo.snapshot(&rev)?;
+    let policy = session::policy_of(context, &source)?;
+    let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
+    let ledger = session::last_seen(context, &repo, &policy);
+    Ok(report::lost_account(&rev, &fleet, ledger.as_ref(), account)?)
 }
 
 /// Something that this clone does not have, so that it is unknown.

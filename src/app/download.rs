@@ -7,7 +7,7 @@ use chrono::SecondsFormat;
 
 use super::{AppError, files, session};
 use applecart_core::apple::{self, Finding, FindingCode, Inspection};
-use applecart_core::fleet::{Desired, Policy, Tenant, Token};
+use applecart_core::fleet::{Desired, NewAllow, Policy, Tenant, Token};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{
     Kind, LivePush, LiveTenant, Problem, Reading, Sha256, TenantName, Timestamp, nearest,
@@ -36,9 +36,13 @@ pub struct DownloadOptions {
     pub kind: Option<Kind>,
     /// When it was downloaded, where its name no longer tells.
     pub downloaded: Option<Timestamp>,
-    /// With which Apple Account; written as `appleId`.
+    /// With which Apple Account; written as `appleId` and `downloadedBy`.
     pub apple_id: Option<String>,
 }
+
+/// Asks a person with which Apple Account a file was downloaded: the token that it is for and the
+/// account that Git has for that go in; nothing comes out where nobody is there to answer.
+pub type AskAccount<'a> = &'a mut dyn FnMut(&str, Option<&str>) -> Option<String>;
 
 /// Why a downloaded file did not come into the fleet.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +160,13 @@ impl Download {
         self.options.apple_id.as_deref()
     }
 
+    /// Asks who downloaded it, where that was not said with the file.
+    pub(super) fn asked(mut self, tenant: &Tenant, token: &Token, ask: AskAccount<'_>) -> Self {
+        let said = self.options.apple_id.take();
+        self.options.apple_id = said.or_else(|| ask(&spec(tenant, &token.token), token.owner()));
+        self
+    }
+
     /// Judges the file by its content, and against Intune where that was read.
     pub(super) fn inspect(
         &self,
@@ -235,6 +246,13 @@ impl Download {
         let (tenant, token, apple_id) = (place.tenant, place.token, place.apple_id);
         let sha256 = self.sha256();
         Judging { sha256, apple_id, inspection, tenant, token, live, past, requests, now }
+    }
+
+    /// The line by which a reviewer releases the upload of a push certificate that brings back the topic
+    /// which devices know.
+    pub(super) fn way_back(&self, place: &Place<'_>, case: &Case<'_>) -> Option<NewAllow> {
+        let inspection = self.inspect(place.policy, case.now, case.live);
+        self.judging(place, case, &inspection).way_back()
     }
 
     /// Refuses a file that the base has already where Intune had it and lost it, or has another one since:

@@ -18,7 +18,7 @@ use super::ticket::TicketError;
 use applecart_core::fleet::{Desired, Diagnostic};
 use applecart_core::model::{Timestamp, nearest};
 use applecart_core::plan::{Refusal, Selection, SelectionError, Stale};
-use applecart_core::report::plural;
+use applecart_core::report::{NoSuchAccount, plural};
 use applecart_io::git::{BaseError, GitError, Signature, SignersError, SigningKey};
 use applecart_io::intune::{ConnectorError, EndpointError, SignInError, SnapshotError};
 use applecart_io::outlets::SinkError;
@@ -93,6 +93,8 @@ pub enum AppError {
         plural(*.sent, "message")
     )]
     Unrecorded { sent: usize, source: Arc<LedgerError> },
+    #[error(transparent)]
+    NoSuchAccount(#[from] NoSuchAccount),
     #[error(transparent)]
     Notify(#[from] NotifyError),
     #[error(transparent)]

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use chrono::Duration;
 
-use super::download::{self, DownloadError, DownloadOptions};
+use super::download::{self, AskAccount, DownloadError, DownloadOptions};
 use super::session::{self, Loaded, Past, Which, clone};
 use super::{AppError, Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
@@ -19,8 +19,11 @@ use applecart_core::fleet::{self, Desired, Source, Tenant};
 use applecart_core::model::{Kind, LiveTenant, TenantName, Timestamp};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::due::{self, Due, DueError};
-use applecart_core::renewal::split_spec;
-use applecart_core::report::{Proposal, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet};
+use applecart_core::renewal::forecast::{self, Upcoming};
+use applecart_core::renewal::{sitting, split_spec};
+use applecart_core::report::{
+    Proposal, RENEW_FORMAT_VERSION, Sheet, Sheets, Sitting, complete_sheet,
+};
 use applecart_core::rules::bindings::Bindings;
 use applecart_io::git::network::Pushed;
 use applecart_io::git::{GitError, Repo};
@@ -86,6 +89,7 @@ pub struct OpenOptions {
     pub public_key: bool,
     /// The folder that requests for Apple and public keys are saved in.
     pub out: PathBuf,
+    pub by_account: Option<ByAccount>,
 }
 
 pub enum WhichTokens {
@@ -93,6 +97,13 @@ pub enum WhichTokens {
     Named(String),
     /// Every selected token that expires within this time.
     DueWithin(Duration),
+}
+
+/// That renewals are ordered for one sitting.
+#[derive(Clone, Copy, Debug)]
+pub struct ByAccount {
+    /// More renewals than this in one week collide.
+    pub per_week: usize,
 }
 
 /// Where requests for Apple come from.
@@ -119,6 +130,9 @@ pub struct BringOptions {
 #[derive(Clone, Copy, Debug)]
 pub struct BranchOptions {
     pub push: bool,
+    /// Whether the branch has the line, too, that releases the upload of a certificate which brings back
+    /// the topic that devices know.
+    pub restore: bool,
     /// Seal with age in a fleet that uses SOPS.
     pub age: bool,
 }
@@ -213,6 +227,7 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
     let past = ground.past(context)?;
     let known = past.known.as_ref().ok();
     let all = Due::all(selected, &live, known, &ground.loaded.policy);
+    let upcoming = options.by_account.map(|_| upcoming(options, &all, now));
     let due = asked_for(options, all, ground.loaded.policy.renew_before, now)?;
 
     let clone = clone::state(context, &ground.loaded, Reach::Remote);
@@ -233,6 +248,10 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
     }
     // The steps name the request's file, so they come last.
     sheets.iter_mut().for_each(complete_sheet);
+    let sitting = options.by_account.zip(upcoming).map(|(ByAccount { per_week }, upcoming)| {
+        let forecast = forecast::forecast(&upcoming, now, per_week);
+        Sitting { sign_ins: sitting::order(&mut sheets), forecast }
+    });
     let sheets = Sheets {
         format_version: RENEW_FORMAT_VERSION.to_owned(),
         generated_at: now,
@@ -240,8 +259,19 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
         sheets,
         selected: !selection.is_all(),
         not_read: not_read(&ground.loaded.fleet, &selection, &live),
+        sitting,
     };
     Ok((sheets, clone))
+}
+
+/// Every token with its expiry; those that are due are renewed in this sitting.
+fn upcoming(options: &OpenOptions, all: &[Due<'_>], now: Timestamp) -> Vec<Upcoming> {
+    let is_due = |due: &Due<'_>| match options.which {
+        WhichTokens::Named(_) => true,
+        WhichTokens::DueWithin(within) => due.is_within(within, now),
+    };
+    let is_renewed = |due: &Due<'_>| is_due(due) && !due.is_waiting(now);
+    all.iter().map(|due| due.upcoming(is_renewed(due), now)).collect()
 }
 
 /// The tenants of which not everything was read, among those that are asked for.
@@ -315,6 +345,7 @@ fn open_branch(clone: &CloneState, due: &Due<'_>) -> Option<OpenRenewal> {
 pub fn bring(
     options: BringOptions,
     context: &Context,
+    ask: AskAccount<'_>,
 ) -> Result<(Start, Result<Proposal, Box<Failed>>), AppError> {
     let ground = Ground::load(context, &Selection::parse(&[])?)?;
     let (name, wanted) = split_spec(&options.token);
@@ -324,7 +355,7 @@ pub fn bring(
     }
     let mut past = ground.past(context)?;
     let bench = propose::Bench::new(&ground, &mut past, options.branch, context)?;
-    let brought = bench.propose(options.download, tenant, wanted);
+    let brought = bench.propose(options.download, tenant, wanted, ask);
     Ok((ground.start.clone(), brought))
 }
 

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::download::{self, Brought, Case, Download, DownloadError, DownloadOptions, SealedFile};
+use super::download::{
+    self, AskAccount, Brought, Case, Download, DownloadError, DownloadOptions, SealedFile,
+};
 use super::replace::{self, New};
 use super::session::{self, Past, Tree, Which};
 use super::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
-use applecart_core::fleet::{self, Desired, Policy, Tenant, Token};
+use applecart_core::fleet::{self, Desired, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, Sha256, shell_word};
 use applecart_core::plan::Selection;
@@ -70,7 +72,11 @@ pub fn in_worktree(
     Ok(download::in_worktree(&Repo::discover(&context.repo)?, file, accepted))
 }
 
-pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, AppError> {
+pub fn seal(
+    options: SealOptions,
+    context: &Context,
+    ask: AskAccount<'_>,
+) -> Result<SealedDownload, AppError> {
     let repo = Repo::discover(&context.repo)?;
     let root = worktree(&repo)?;
     let source = repo.worktree_snapshot()?;
@@ -89,11 +95,12 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let download = Download::open(options.download)?;
     let now = context.now();
     let token = download.token(&download.inspect(&policy, now, None), tenant, wanted)?;
+    let download = download.asked(tenant, &token, ask);
     let (live, known, history) = match &options.compare {
-        Compare::Nothing => (None, last_seen(context, &repo, &policy), None),
+        Compare::Nothing => (None, session::last_seen(context, &repo, &policy), None),
         Compare::Snapshot(path) => {
             let mut live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
-            let known = last_seen(context, &repo, &policy);
+            let known = session::last_seen(context, &repo, &policy);
             if token.token.kind == Kind::Push && live.push_signing_request.is_none() {
                 let recorded = download::recorded_request(&live, tenant, &token, known.as_ref());
                 live.push_signing_request = recorded;
@@ -114,6 +121,7 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         tenant,
         token: &token,
         apple_id: download.apple_id(),
+        allow: None,
     };
     let past = known.as_ref().filter(|_| token.token.kind == Kind::Push);
     let past = past.map(|view| view.tenant(tenant.tenant_id));
@@ -182,16 +190,6 @@ fn write(
     let files: Vec<New> =
         sealed.into_iter().chain([New { path, bytes: after.into_bytes() }]).collect();
     replace::replace(&files)
-}
-
-/// The ledger as this clone saw it last; nothing is contacted. Without it a certificate's key is
-/// compared with no request.
-fn last_seen(context: &Context, repo: &Repo, policy: &Policy) -> Option<LedgerView> {
-    let ledger = session::open_ledger(context, policy, Which::Offline).ok()?;
-    let view = ledger.read().ok()?;
-    let proved =
-        session::prove(context, repo, (policy, None), Which::Offline, &ledger, view).ok()?;
-    Some(proved.0.within(context.real_now()))
 }
 
 /// Reads the tenant as `plan --worktree` does, the ledger, and what the base's history says belongs to

@@ -4,7 +4,7 @@ use super::output::Output;
 use crate::app::Context;
 use crate::app::audit::{self, AuditOptions};
 use applecart_core::model::Outcome;
-use applecart_core::report::{self, AnnotationFormat, AppleIds, Audit};
+use applecart_core::report::{self, AnnotationFormat, AppleIds, Audit, LostAccount};
 
 /// Prove that the record is whole, that uploads were reviewed, and that no secret is readable in Git
 ///
@@ -23,7 +23,8 @@ use applecart_core::report::{self, AnnotationFormat, AppleIds, Audit};
   applecart audit --expect-head 8c2f… --format json
   applecart audit --format sarif > audit.sarif
   applecart audit --base origin/main
-  applecart audit --apple-ids")]
+  applecart audit --apple-ids
+  applecart audit --apple-ids --lost vpp@contoso.example")]
 pub(super) struct Args {
     /// The ledger's head as an earlier audit printed it: the present one must hold it
     #[arg(long, value_name = "COMMIT", value_parser = whole_commit)]
@@ -39,15 +40,19 @@ pub(super) struct Args {
     /// Only show which tokens depend on which Apple Account, and what would be stranded without it
     #[arg(long, conflicts_with_all = ["expect_head", "base"])]
     apple_ids: bool,
+    /// Rehearse the loss of this Apple Account: what ends when, in what order to renew it and with
+    /// whom, and the letter to each customer. Nothing is contacted
+    #[arg(long, value_name = "ACCOUNT", requires = "apple_ids")]
+    lost: Option<String>,
     /// How to show it
     #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
     format: Chosen<Shown>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one for each run")]
 enum Shown {
     Audit(Audit),
     AppleIds(AppleIds),
+    Lost(LostAccount),
 }
 
 const FORMATS: Formats<Shown> = Formats(&[
@@ -55,17 +60,19 @@ const FORMATS: Formats<Shown> = Formats(&[
         output.result(&match shown {
             Shown::Audit(audit) => report::audit_human(audit, output.width()),
             Shown::AppleIds(found) => report::apple_ids_human(found),
+            Shown::Lost(lost) => report::lost_account_human(lost, output.width()),
         })
     }),
     (Format::Json, |shown, output| match shown {
         Shown::Audit(audit) => output.json(audit),
         Shown::AppleIds(found) => output.json(found),
+        Shown::Lost(lost) => output.json(lost),
     }),
     (Format::Sarif, |shown, output| match shown {
         Shown::Audit(audit) => {
             output.result(&report::annotate(AnnotationFormat::Sarif, &audit.remarks(), "")?)
         }
-        Shown::AppleIds(_) => Err(CliError::AuditFormat),
+        Shown::AppleIds(_) | Shown::Lost(_) => Err(CliError::AuditFormat),
     }),
 ]);
 
@@ -76,6 +83,12 @@ fn whole_commit(text: &str) -> Result<String, &'static str> {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    if let Some(account) = &args.lost {
+        let lost = audit::lost(context, account)?;
+        let is_whole = lost.not_read.is_empty();
+        args.format.write(&Shown::Lost(lost), output)?;
+        return Ok(if is_whole { Outcome::Done } else { Outcome::Partial });
+    }
     if args.apple_ids {
         let found = audit::apple_ids(context)?;
         let is_whole = found.not_read.is_empty();

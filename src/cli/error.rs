@@ -80,6 +80,7 @@ impl Explain for AppError {
             | Self::Period { .. }
             | Self::NoHistory { .. }
             | Self::AuditFormat
+            | Self::NoSuchAccount(_)
             | Self::PlanFile { .. }
             | Self::StandardInput
             | Self::TokenAndSelection
@@ -169,6 +170,9 @@ impl Explain for AppError {
                 "Leave out --now to tell people. This shows what would be sent then, for TIME:",
                 "applecart notify --dry-run --now TIME",
             ),
+            Self::NoSuchAccount(_) => {
+                run("This lists the Apple Accounts that Git names:", "applecart audit --apple-ids")
+            }
             Self::AuditFormat => one("Use --format human or --format json"),
             Self::NothingSelected { select, near } => nothing_selected(select, near),
             Self::UnknownCode { code } => match codes::nearest(code) {

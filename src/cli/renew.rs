@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use super::args::{KindName, Selected, duration};
+use super::ask;
 use super::complete;
 use super::error::{CliError, Explain as _};
 use super::format::{Chosen, Format, Formats};
@@ -11,14 +11,14 @@ use super::output::Output;
 use crate::app::Context;
 use crate::app::download::{DownloadError, DownloadOptions};
 use crate::app::renew::{
-    self, AccountOptions, BatchOptions, BranchOptions, BringOptions, CsrSource, Failed,
+    self, AccountOptions, BatchOptions, BranchOptions, BringOptions, ByAccount, CsrSource, Failed,
     OpenOptions, Start, WhichTokens,
 };
 use applecart_core::model::{Kind, Outcome, Sha256, Timestamp, sentence};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::{DraftError, due};
 use applecart_core::report::{
-    self, Proposal, ProposalStatus, RENEW_FORMAT_VERSION, Renewals, Sheets, escape, plural,
+    self, Proposal, ProposalStatus, RENEW_FORMAT_VERSION, Renewals, Sheets, plural,
 };
 
 /// Open a renewal, or bring the file that Apple gave out as a pull request
@@ -38,7 +38,8 @@ use applecart_core::report::{
 /// certificate again.
 ///
 /// With --restore, where Create was pressed at Apple instead of Renew or the certificate was deleted:
-/// the sheet leads to the row whose topic devices know, and has the `allow` line to paste.
+/// the sheet leads to the row whose topic devices know. With --file, too, the branch has the `allow`
+/// line that releases the upload, for its reviewer to decide.
 ///
 /// Of an enrollment token it reads Intune's public key, and saves it where the MDM server at Apple may
 /// have another one; with --public-key in any case.
@@ -49,12 +50,14 @@ use applecart_core::report::{
 #[derive(clap::Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("download").args(["file", "batch"]),
+    group = clap::ArgGroup::new("of").args(["token", "batch"]),
     group = clap::ArgGroup::new("proposed").args(["file", "batch", "apple_id"]).multiple(true),
     after_help = "Examples:
   applecart renew contoso/push
   applecart renew --due 60d --format markdown
+  applecart renew --due 60d --by-account
   applecart renew contoso/push --file ~/Downloads/MDM_*_Certificate.pem --push
-  applecart renew --batch ~/Downloads/renewed --push --remove-download
+  applecart renew --batch ~/Downloads/renewed --apple-id vpp@contoso.example --push --remove-download
   applecart renew contoso/push --apple-id mdm@contoso.example --push
   applecart renew contoso/push --restore
   applecart renew contoso/enrollment --public-key"
@@ -72,6 +75,14 @@ pub(super) struct Args {
     /// Open every renewal that is due within this time, such as 60d
     #[arg(long, value_name = "TIME", conflicts_with_all = ["token", "file"])]
     due: Option<String>,
+    /// In the order of one sitting: by portal and Apple Account with the fewest sign-ins, enrollment
+    /// tokens last; below it the renewals of the coming 13 months by week, and which to bring forward
+    #[arg(long, requires = "due", conflicts_with_all = ["token", "batch"])]
+    by_account: bool,
+    /// How many renewals a week can take, before they collide and some are better brought forward
+    #[arg(long, value_name = "COUNT", default_value_t = 10, requires = "by_account",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    per_week: u16,
     #[command(flatten)]
     selected: Selected,
     /// Push the branch; Git asks for credentials as always
@@ -113,13 +124,14 @@ pub(super) struct Args {
     /// When an enrollment token was downloaded (RFC 3339), where its name no longer tells
     #[arg(long, value_name = "TIME", requires = "file")]
     downloaded: Option<Timestamp>,
-    /// The Apple Account that the file was downloaded with, or that has the credential from now on;
-    /// written as `appleId`
+    /// The Apple Account that the file, or each file of DIR, was downloaded with, or that has the
+    /// credential from now on; written as `appleId`, and with a file as `downloadedBy`. Without it, a
+    /// person at a terminal is asked
     #[arg(
         long,
         value_name = "ACCOUNT",
-        requires = "token",
-        conflicts_with_all = ["batch", "due", "new_csr", "no_csr"]
+        requires = "of",
+        conflicts_with_all = ["due", "new_csr", "no_csr"]
     )]
     apple_id: Option<String>,
     /// Seal with age although the repository has a .sops.yaml
@@ -172,9 +184,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if args.token.is_some() && !selection.is_all() {
         return Err(CliError::TokenAndSelection);
     }
-    let branch = BranchOptions { push: args.push, age: args.age };
+    let branch = BranchOptions { push: args.push, restore: args.restore, age: args.age };
     if let Some(folder) = &args.batch {
-        let options = BatchOptions { folder: folder.clone(), selection, branch };
+        let (folder, apple_id) = (folder.clone(), args.apple_id.clone());
+        let options = BatchOptions { folder, selection, apple_id, branch };
         return bring_all(args, &options, context, output);
     }
     match (&args.token, &args.file, &args.apple_id) {
@@ -217,7 +230,9 @@ fn open(
     };
     let (public_key, out) = (args.public_key, args.out.clone());
     let restore = args.restore;
-    let options = OpenOptions { which: within, selection, csr, restore, public_key, out };
+    let by_account = args.by_account.then(|| ByAccount { per_week: usize::from(args.per_week) });
+    let options =
+        OpenOptions { which: within, selection, csr, restore, public_key, out, by_account };
     let (sheets, clone) = renew::open(&options, context)?;
     let outcome = due::outcome(&sheets.sheets);
     args.format.write(&Shown::Opened(sheets), output)?;
@@ -254,7 +269,8 @@ fn bring(
     context: &Context,
     output: &Output,
 ) -> Result<Outcome, CliError> {
-    let (start, brought) = renew::bring(options, context)?;
+    let may_ask = args.format.format == Format::Human && file != Path::new("-");
+    let (start, brought) = renew::bring(options, context, &mut ask::account_if(may_ask))?;
     let proposal = match brought {
         Ok(proposal) => proposal,
         Err(failed) => {
@@ -284,11 +300,9 @@ fn bring_all(
     context: &Context,
     output: &Output,
 ) -> Result<Outcome, CliError> {
-    let may_ask = args.format.format == Format::Human
-        && std::io::stdin().is_terminal()
-        && std::io::stderr().is_terminal();
+    let may_ask = args.format.format == Format::Human && ask::is_answered();
     let batch = renew::bring_all(options, context, &mut |file, names| {
-        let ask = || ask(file, names, &mut std::io::stdin().lock(), &mut std::io::stderr());
+        let ask = || ask::which(file, names, &mut std::io::stdin().lock(), &mut std::io::stderr());
         may_ask.then(ask).flatten()
     })?;
     let mut outcomes = Vec::new();
@@ -382,46 +396,9 @@ fn together(outcomes: &[Outcome]) -> Outcome {
     outcomes.iter().fold(Outcome::Done, |sum, one| sum.and(of_one(*one)))
 }
 
-/// Asks which of several tokens a file is for; no answer is none of them.
-fn ask(
-    file: &str,
-    names: &[String],
-    answers: &mut dyn BufRead,
-    questions: &mut dyn Write,
-) -> Option<usize> {
-    let mut text = format!("{} may be for:\n", escape(file));
-    for (number, name) in names.iter().enumerate() {
-        text.push_str(&format!("  {}  {}\n", number + 1, escape(name)));
-    }
-    text.push_str("Which one? (number, or nothing to leave it) ");
-    questions.write_all(text.as_bytes()).ok()?;
-    questions.flush().ok()?;
-    let mut line = String::new();
-    answers.read_line(&mut line).ok()?;
-    let number: usize = line.trim().parse().ok()?;
-    number.checked_sub(1).filter(|place| *place < names.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_question_takes_a_number_and_anything_else_is_no_answer() {
-        let all = ["contoso/London".to_owned(), "contoso/Leeds\u{1b}[2J".to_owned()];
-        let answer = |text: &str| {
-            let mut asked = Vec::new();
-            let answer = ask("sToken.vpptoken", &all, &mut text.as_bytes(), &mut asked);
-            (answer, String::from_utf8(asked).unwrap())
-        };
-        let (first, asked) = answer("1\n");
-        assert_eq!(first, Some(0));
-        assert!(asked.contains("1  contoso/London") && !asked.contains('\u{1b}'), "{asked}");
-        assert_eq!(answer(" 2 \n").0, Some(1));
-        for nothing in ["", "\n", "0\n", "3\n", "-1\n", "London\n"] {
-            assert_eq!(answer(nothing).0, None, "{nothing:?}");
-        }
-    }
 
     #[test]
     fn a_failed_sign_in_counts_for_all_only_where_all_failed() {

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::KindName;
+use super::ask;
 use super::complete;
 use super::error::CliError;
 use super::leave::{is_token, leave, refused};
@@ -42,7 +43,8 @@ pub(super) struct Args {
     /// When an enrollment token was downloaded (RFC 3339), where its name no longer tells
     #[arg(long, value_name = "TIME")]
     downloaded: Option<Timestamp>,
-    /// The Apple Account that the file was downloaded with; written as `appleId`
+    /// The Apple Account that the file was downloaded with; written as `appleId` and `downloadedBy`.
+    /// Without it, a person at a terminal is asked
     #[arg(long, value_name = "ACCOUNT")]
     apple_id: Option<String>,
     /// The file is sealed already under this name beside tenant.yaml, by sops for example; only
@@ -82,17 +84,19 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         dry_run: args.dry_run,
     };
     let shown = args.file.display().to_string();
-    let done = seal::seal(options, context).inspect_err(|error| {
-        if let CliError::Download(DownloadError::Refused { inspection, reasons, .. }) = error {
-            // The error is told in any case.
-            let _ = output.result(&refused(inspection, reasons, &shown, output.width()));
-            if is_token(inspection)
-                && let Ok(Some(warning)) = seal::in_worktree(context, &args.file, false)
-            {
-                output.note(&format!("warning: {warning}"));
+    let may_ask = args.file != Path::new("-");
+    let done =
+        seal::seal(options, context, &mut ask::account_if(may_ask)).inspect_err(|error| {
+            if let CliError::Download(DownloadError::Refused { inspection, reasons, .. }) = error {
+                // The error is told in any case.
+                let _ = output.result(&refused(inspection, reasons, &shown, output.width()));
+                if is_token(inspection)
+                    && let Ok(Some(warning)) = seal::in_worktree(context, &args.file, false)
+                {
+                    output.note(&format!("warning: {warning}"));
+                }
             }
-        }
-    })?;
+        })?;
     let in_worktree = seal::in_worktree(context, &args.file, true)?;
     if let Some(warning) = &in_worktree {
         output.note(&format!("warning: {warning}"));

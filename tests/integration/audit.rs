@@ -136,6 +136,17 @@ fn apple_ids_are_told_with_what_hangs_on_them() {
     assert_eq!((&ids[2]["appleId"], &ids[2]["vpp"]), (&Value::Null, &3.into()));
     let human = world.run(&["audit", "--apple-ids"]).ends_with(0).says("2 push certificates lost");
     human.says("if it is lost, none of them can be renewed");
+    let lost = ["audit", "--apple-ids", "--lost", "SHARED@msp.example"];
+    world.run(&lost).ends_with(0).says("2 credentials of 2 tenants would be lost, 0 of them");
+    let json = world.run(&[&lost[..], &["--format", "json"]].concat()).ends_with(0).json();
+    assert_eq!(json["letters"].as_array().unwrap().len(), 2);
+    assert_eq!(json["unowned"], 3, "what names no account may depend on it, too");
+    world
+        .run(&["audit", "--apple-ids", "--lost", "shraed@msp.example"])
+        .ends_with(64)
+        .says("was shared@msp.example meant?")
+        .says("applecart audit --apple-ids");
+    world.run(&["audit", "--lost", "shared@msp.example"]).ends_with(64);
     world.write("tenants/adatum/tenant.yaml", "kind: Tenant\n");
     world.commit("Broken");
     world

@@ -4,6 +4,7 @@ mod account;
 mod batch;
 mod branch;
 mod open;
+mod people;
 mod refused;
 mod requests;
 #[cfg(unix)]

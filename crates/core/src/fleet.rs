@@ -52,7 +52,8 @@ pub use owned::{NotOwned, Owned, Stated, stated_in};
 pub use places::{TokenLines, token_lines};
 pub use policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH,
-    LedgerSigning, Move, NOTES_BRANCH, Policy, PushCertificateWire, Signing, VppTokenWire, Wire,
+    LedgerSigning, Move, NOTES_BRANCH, Owners, Policy, PushCertificateWire, Signing, VppTokenWire,
+    Wire,
 };
 pub use raw::API_VERSION;
 pub use schema::{schema_of, schemas};

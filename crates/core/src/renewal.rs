@@ -2,6 +2,7 @@
 //! and `renew` share.
 //!
 //! * [`due`]: the tokens whose renewal may be opened, and the sheet of each;
+//! * [`sitting`], [`forecast`]: what is renewed together, and the weeks to come;
 //! * [`matching`]: the tokens that a file may be for, by its content;
 //! * [`target`]: the token that a person named, and how its sealed file is called;
 //! * [`judge`]: what speaks against the file;
@@ -12,9 +13,11 @@
 pub mod account;
 mod draft;
 pub mod due;
+pub mod forecast;
 pub mod judge;
 pub mod matching;
 pub mod proposal;
+pub mod sitting;
 pub mod target;
 
 pub use draft::{DraftError, Place};

@@ -45,9 +45,10 @@ pub use apply::apply_human;
 pub use audit::{
     AUDIT_VERSION, AppleId, AppleIdToken, AppleIds, Audit, AuditAcceptance, AuditArea,
     AuditFinding, AuditLedger, AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held,
-    LeakPart, LeakPlace, OnceSealed, SealedFile, Trace, apple_ids, apple_ids_human, audit_human,
-    former_recipients, judge_bindings, judge_once_sealed, judge_recipients, judge_secret,
-    judge_uploads, strangers, unnamed,
+    LeakPart, LeakPlace, LostAccount, LostLetter, LostToken, NoSuchAccount, OnceSealed, SealedFile,
+    Trace, apple_ids, apple_ids_human, audit_human, former_recipients, judge_bindings,
+    judge_once_sealed, judge_recipients, judge_secret, judge_uploads, lost_account,
+    lost_account_human, strangers, unnamed,
 };
 pub(crate) use cell::cell as markdown_text;
 pub use codes::{codes_listed, explained};
@@ -74,9 +75,10 @@ pub use page::{PageView, STATUS_PATH, Served, page_policy, status_html, token_ht
 pub use plan::{PlanOutput, plan_human, plan_summary};
 pub(crate) use renew::command_of;
 pub use renew::{
-    AccountText, CsrOrigin, FactRow, Link, OtherTopic, Proposal, ProposalStatus, ProposalText,
-    RENEW_FORMAT_VERSION, RenewalIssue, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets,
-    ToldRenewals, account_text, complete_sheet, proposal_text, renewal_title, renewals_human,
+    AccountText, BringForward, CsrOrigin, FactRow, Forecast, ForecastWeek, Link, OtherTopic,
+    Proposal, ProposalStatus, ProposalText, RENEW_FORMAT_VERSION, RenewalIssue, Renewals, Sheet,
+    SheetCsr, SheetKey, SheetRestore, Sheets, SignIn, Sitting, SittingRenewal, ToldRenewals,
+    account_text, complete_sheet, portal, proposal_text, renewal_title, renewals_human,
     renewals_markdown, sheet_links, sheets_human, sheets_markdown,
 };
 pub use status::{

@@ -13,6 +13,7 @@
 //! * [`in_force`]: whether the base still says what is applied.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
 //! * [`claims`]: who said something first, where histories run beside each other.
+//! * [`owners`]: which Apple Accounts put the credentials at risk that depend on them.
 //! * [`topics`]: which push topic the enrolled devices know.
 //! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod in_force;
 pub mod judge;
 pub mod last_known;
+pub mod owners;
 pub mod requests;
 pub mod stated;
 pub mod subject;

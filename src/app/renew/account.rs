@@ -88,6 +88,7 @@ impl Bench<'_> {
             tenant,
             token,
             apple_id: None,
+            allow: None,
         };
         let after = place.moved(to, line.as_ref()).map_err(DownloadError::from)?;
         let warnings = self.open_renewal(tenant, token, live.as_ref(), to);

@@ -21,6 +21,8 @@ use applecart_core::report::{Proposal, ProposalStatus};
 pub struct BatchOptions {
     pub folder: PathBuf,
     pub selection: Selection,
+    /// The Apple Account that all of them were downloaded with.
+    pub apple_id: Option<String>,
     pub branch: BranchOptions,
 }
 
@@ -54,7 +56,8 @@ pub fn bring_all(
         return Err(RenewError::NoFiles(options.folder.clone()).into());
     }
     let open = |path: &PathBuf| {
-        let options = DownloadOptions { file: path.clone(), ..DownloadOptions::default() };
+        let (file, apple_id) = (path.clone(), options.apple_id.clone());
+        let options = DownloadOptions { file, apple_id, ..DownloadOptions::default() };
         Download::open(options).map(|download| {
             let inspection = download.inspect(&ground.loaded.policy, context.now(), None);
             (download, inspection)

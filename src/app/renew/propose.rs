@@ -3,12 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{BranchOptions, Ground, RenewError};
-use crate::app::download::{self, Brought, Case, Download, DownloadOptions};
+use crate::app::download::{self, AskAccount, Brought, Case, Download, DownloadOptions};
 use crate::app::session::{self, Past, Unknown, clone};
 use crate::app::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
 use applecart_core::attention::CloneState;
-use applecart_core::fleet::{self, Tenant, Token};
+use applecart_core::fleet::{self, Allow, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
     Author, EntryBody, FileRef, Kind, LedgerEntry, LiveTenant, Problem, ProblemCode, Timestamp,
@@ -135,6 +135,7 @@ impl<'a> Bench<'a> {
         options: DownloadOptions,
         tenant: &Tenant,
         wanted: Option<&str>,
+        ask: AskAccount<'_>,
     ) -> Result<Proposal, Box<Failed>> {
         let shown = options.file.display().to_string();
         let failed = |error: AppError| Failed::of(&shown, error);
@@ -142,6 +143,7 @@ impl<'a> Bench<'a> {
         let inspection = download.inspect(&self.ground.loaded.policy, self.now, None);
         let token = download.token(&inspection, tenant, wanted);
         let token = token.map_err(|error| failed(error.into()))?;
+        let download = download.asked(tenant, &token, ask);
         let matched = Matched { download, tenant, token };
         let live = crate::app::block_on(self.read(&matched)).and_then(|read| read);
         self.finish(&matched, live.map_err(failed)?).map_err(failed)
@@ -186,18 +188,25 @@ impl<'a> Bench<'a> {
             ..unknown(&download.shown())
         };
         let Some(live) = live else { return self.merged(matched, about) };
-        let place = Place {
+        let ordinary = Place {
             source: &self.ground.source,
             policy: &self.ground.loaded.policy,
             fleet: &self.ground.loaded.fleet,
             tenant,
             token,
             apple_id: download.apple_id(),
+            allow: None,
         };
         let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
         let requests = &self.requests;
         let (bindings, now) = (Some(&self.bindings), self.now);
         let case = Case { live: Some(&live), past, requests, bindings, now, renewal: true };
+        let line = self.options.restore.then(|| download.way_back(&ordinary, &case)).flatten();
+        let token = &Token {
+            allow: token.allow.iter().cloned().chain(line.clone().map(Allow::from)).collect(),
+            ..token.clone()
+        };
+        let place = Place { token, allow: line.as_ref(), ..ordinary };
         if matched.is_in_base() {
             download.still_counts(&place, &case)?;
             return self.merged(matched, about);
@@ -215,7 +224,7 @@ impl<'a> Bench<'a> {
         let doubts: Vec<String> = doubts.into_iter().chain(other).collect();
         let judged =
             Judged { inspection: &inspection, verdicts: verdicts.as_ref(), doubts: &doubts };
-        let (title, about) = self.with_text(about, matched, &live, &judged);
+        let (title, about) = self.with_text(about, (matched, token), &live, &judged);
 
         let (branch, found) = self.free_branch(&branch, tenant, token)?;
         if let Some(found) = found {
@@ -224,6 +233,7 @@ impl<'a> Bench<'a> {
                     && one.file.as_ref().is_some_and(|file| file.sha256 == sha256)
                     // A branch that names another account than a person did just now is another one.
                     && download.apple_id().is_none_or(|to| one.facts.apple_id.as_deref() == Some(to))
+                    && line.clone().is_none_or(|line| one.allow.contains(&line.into()))
             };
             let ended = match self.downloaded_on(&found, tenant, token)?.zip(downloaded) {
                 Some((theirs, ours)) if theirs > ours => {
@@ -499,11 +509,10 @@ impl<'a> Bench<'a> {
     fn with_text(
         &self,
         about: Proposal,
-        matched: &Matched<'_>,
+        (Matched { download, tenant, .. }, token): (&Matched<'_>, &Token),
         live: &LiveTenant,
         judged: &Judged<'_>,
     ) -> (String, Proposal) {
-        let Matched { download, tenant, token } = matched;
         let Judged { inspection, verdicts, doubts } = *judged;
         let facts = &inspection.facts;
         let mut warnings: Vec<String> = proposal::remarks(inspection, verdicts)

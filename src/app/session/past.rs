@@ -341,3 +341,11 @@ fn of_worktree(repo: &Repo, applied: &BTreeSet<String>) -> Option<Told> {
         }
     }
 }
+
+/// The ledger as this clone saw it last; nothing is contacted, and what cannot be proved is not there.
+pub fn last_seen(context: &Context, repo: &Repo, policy: &Policy) -> Option<LedgerView> {
+    let ledger = open_ledger(context, policy, Which::Offline).ok()?;
+    let view = ledger.read().ok()?;
+    let proved = prove(context, repo, (policy, None), Which::Offline, &ledger, view).ok()?;
+    Some(proved.0.within(context.real_now()))
+}

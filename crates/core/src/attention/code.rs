@@ -140,6 +140,8 @@ causes! {
     RenewalDue = Notice, Expiry::RenewalDue.as_str();
     /// The Apple Account in Git is not the one in Intune.
     AppleIdDiffers = Notice, Warning::AppleIdDiffers.as_str();
+    /// The Apple Account that a credential depends on may go, or is nobody's of the customer.
+    OwnerRisk = Notice, own!("owner-risk");
     /// Nothing tells when the token expires.
     ExpiryUnknown = Notice, own!("expiry-unknown");
     /// A reviewed line lets an upload happen that would be held.
@@ -185,6 +187,7 @@ impl Cause {
             | Self::CannotLand
             | Self::RenewalDue
             | Self::AppleIdDiffers
+            | Self::OwnerRisk
             | Self::ExpiryUnknown
             | Self::HoldReleased
             | Self::OutOfSync

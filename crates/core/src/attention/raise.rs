@@ -3,6 +3,7 @@
 mod device_sync;
 mod freshness;
 mod outdated;
+mod owners;
 mod recorded;
 mod remembered;
 mod renewal;
@@ -39,6 +40,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     matters.extend(deserted(input));
     matters.extend(sinks_failing(input));
     matters.extend(told_nobody(input));
+    matters.extend(owners::shared(input));
     let in_git: HashMap<&str, &Tenant> = input
         .fleet
         .iter()

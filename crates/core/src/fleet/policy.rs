@@ -33,6 +33,8 @@ pub struct Policy {
     pub max_share_percent: u32,
     /// The largest number of tenants that one apply may write to.
     pub max_tenants: u32,
+    /// Which Apple Accounts are told as a risk.
+    pub owners: Owners,
     /// The ledger's branch, without `refs/heads/`.
     pub ledger_branch: String,
     /// The branch of what people record, without `refs/heads/`.
@@ -62,6 +64,21 @@ pub struct Policy {
     pub tickets: Option<TicketPolicy>,
     /// SHA-256 of what writes are judged by, as it is meant.
     pub sha256: Sha256,
+}
+
+/// Which Apple Accounts are told as a risk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owners {
+    /// Accounts and mail domains that are right, in lower case.
+    pub accepted: Vec<String>,
+    /// Credentials of so many tenants may depend on one account.
+    pub max_tenants: u32,
+}
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self { accepted: Vec::new(), max_tenants: 5 }
+    }
 }
 
 /// Whether and by whom a commit must be signed to be applied. All paths lead from the root of the

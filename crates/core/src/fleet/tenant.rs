@@ -27,6 +27,8 @@ pub struct Tenant {
     /// Labels such as `ring: pilot`, which `--select ring=pilot` finds.
     pub labels: BTreeMap<String, String>,
     pub contacts: Vec<String>,
+    /// The customer's own mail domains, in lower case.
+    pub domains: Vec<String>,
     /// The customer's number in ticket systems, by the system's key.
     pub tickets: BTreeMap<String, String>,
     /// Which kinds are read.
@@ -76,6 +78,8 @@ pub struct Token {
     pub file: Option<TokenFile>,
     /// Enrollment: when the file was downloaded at Apple, which killed the token in use.
     pub downloaded: Option<Timestamp>,
+    /// The Apple Account that the file was downloaded with, as a person said.
+    pub downloaded_by: Option<String>,
     /// Enrollment: the MDM server's name in Apple Business or Apple School Manager.
     pub server: Option<String>,
     /// Enrollment: the certificate the file is encrypted to.
@@ -112,6 +116,7 @@ impl Token {
             facts: Facts::default(),
             file: None,
             downloaded: None,
+            downloaded_by: None,
             server: None,
             recipient: None,
             public_key: None,
@@ -128,6 +133,16 @@ impl Token {
     pub fn file_ref(&self) -> Option<FileRef> {
         let file = self.file.as_ref()?;
         Some(FileRef { sha256: file.sha256, downloaded: self.downloaded, blob: file.blob_id() })
+    }
+
+    /// The Apple Account that the credential depends on, as Git says. The row of a push certificate may
+    /// be moved to another account; a token stays the one's who downloaded it.
+    pub fn owner(&self) -> Option<&str> {
+        let (stated, said) = (self.facts.apple_id.as_deref(), self.downloaded_by.as_deref());
+        match self.token.kind {
+            Kind::Push => stated.or(said),
+            Kind::Enrollment | Kind::Vpp => said.or(stated),
+        }
     }
 
     /// The topic that the file states; push only.

@@ -15,7 +15,8 @@ use crate::rules::subject::noun;
 use crate::rules::topics::KnownTopic;
 
 /// What an entry says of its file alone.
-const OF_FILE: [&str; 5] = ["file", "sha256", "publicKeySha256", "recipient", "downloaded"];
+const OF_FILE: [&str; 6] =
+    ["file", "sha256", "publicKeySha256", "recipient", "downloaded", "downloadedBy"];
 
 /// Intune has another credential than the file, which must not be uploaded over it.
 const OUTSIDE: [Reason; 3] =

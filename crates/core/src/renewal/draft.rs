@@ -18,6 +18,8 @@ pub struct Place<'a> {
     pub token: &'a Token,
     /// The Apple Account that is to be written, where a person named one.
     pub apple_id: Option<&'a str>,
+    /// The line that is to be added, by which a reviewer releases the upload.
+    pub allow: Option<&'a NewAllow>,
 }
 
 /// Why the tenant file cannot name the file.
@@ -68,8 +70,15 @@ impl Place<'_> {
         sha256: Sha256,
     ) -> Result<String, DraftError> {
         let mut changes = changes(facts, self.token, name, sha256);
+        // Nobody who brought this file said who downloaded it, and who downloaded the last one did not.
+        let said = || Change::Remove("downloadedBy");
         changes.extend(self.apple_id.map(|apple_id| Change::set("appleId", apple_id)));
-        let after = fleet::edit(&self.path(), self.text()?, &self.token.token, &changes)?;
+        changes.push(self.apple_id.map_or_else(said, |by| Change::set("downloadedBy", by)));
+        let (path, token) = (self.path(), &self.token.token);
+        let mut after = fleet::edit(&path, self.text()?, token, &changes)?;
+        if let Some(line) = self.allow {
+            after = fleet::add_allow(&path, &after, token, line)?;
+        }
         let mistakes = self.mistakes(&after, name, size, sha256);
         if mistakes.is_empty() { Ok(after) } else { Err(DraftError::Invalid(mistakes)) }
     }

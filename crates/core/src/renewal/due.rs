@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
+use super::forecast::Upcoming;
+use super::sitting::SignInPlace;
 use super::spec;
 use crate::fleet::{Cloud, Policy, Tenant, Token};
 use crate::ledger::{FirstTopic, LedgerView, TenantLedger};
 use crate::model::{
     Facts, Kind, LiveTenant, LiveToken, Outcome, Problem, TenantName, Timestamp, TokenRef,
 };
-use crate::report::{OtherTopic, Sheet, SheetKey, SheetRestore, sheet_links};
+use crate::report::{OtherTopic, Sheet, SheetKey, SheetRestore, portal, sheet_links};
 use crate::rules::identity;
 use crate::rules::topics::{self, KnownTopic};
 
@@ -144,6 +146,20 @@ impl<'a> Due<'a> {
         }
     }
 
+    /// The day on which it expires, by the file that waits where Git has a newer one, and where its
+    /// renewal signs in.
+    pub fn upcoming(&self, in_sitting: bool, now: Timestamp) -> Upcoming {
+        let kind = self.token.token.kind;
+        // The file of an enrollment token does not say when it expires.
+        let waits = kind != Kind::Enrollment && self.is_waiting(now);
+        let expires = if waits { self.token.facts.expires } else { self.expires() };
+        let (portal, _) = portal(kind, self.school);
+        let account = self.facts().apple_id;
+        let place = SignInPlace::new(portal, account.as_deref(), self.tenant.name.as_str());
+        let (tenant, token) = (self.tenant.name.clone(), self.token.token.clone());
+        Upcoming { tenant, token, place, expires, in_sitting }
+    }
+
     /// What comes first: what is dead, then the earliest expiry.
     pub fn urgency(&self) -> (bool, Option<Timestamp>, TenantName, TokenRef) {
         (!self.dead, self.expires(), self.tenant.name.clone(), self.token.token.clone())
@@ -187,6 +203,7 @@ impl<'a> Due<'a> {
         let facts = self.facts();
         // What nobody knows is asked for once, so that it is in Git next year.
         let account = if facts.apple_id.is_none() { " --apple-id ACCOUNT" } else { "" };
+        let restore = if self.lost.is_some() { " --restore" } else { "" };
         Sheet {
             tenant: tenant.name.clone(),
             display_name: tenant.display_name.clone(),
@@ -211,7 +228,7 @@ impl<'a> Due<'a> {
             links: sheet_links(token.token.kind, tenant.tenant_id, self.school, self.cloud),
             steps: Vec::new(),
             next: format!(
-                "applecart renew {} --file FILE{account} --push",
+                "applecart renew {}{restore} --file FILE{account} --push",
                 spec(tenant, &token.token)
             ),
             title: String::new(),

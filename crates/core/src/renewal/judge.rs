@@ -2,7 +2,7 @@
 
 use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection, push};
-use crate::fleet::{Desired, Move, Tenant, Token};
+use crate::fleet::{Desired, Move, NewAllow, Tenant, Token};
 use crate::ledger::{Maker, TenantLedger};
 use crate::model::{Kind, LiveTenant, LiveToken, Reading, Record, Sha256, TenantName, Timestamp};
 use crate::rules::allow::{self, Change};
@@ -75,6 +75,19 @@ impl Judging<'_> {
             ),
         };
         Some(Finding::new(FindingCode::TopicChange, message))
+    }
+
+    /// The line that lets such a file be uploaded, where the entry has none and it is certain which topic
+    /// devices know.
+    pub fn way_back(&self) -> Option<NewAllow> {
+        let known = self.devices_know()?;
+        let Some(LiveToken::Push(live)) = self.subject() else { return None };
+        let topic = self.inspection.facts.topic.as_ref()?;
+        let change = Change::of(&live.topic, topic, self.sha256);
+        let today = self.now.date_time().date_naive();
+        let is_released = allow::releases(&self.token.allow, Reason::TopicChange, &change, today);
+        let is_needed = *topic == known.topic && *topic != live.topic && !is_released;
+        topics::release(&live.topic, &known, today).filter(|_| is_needed)
     }
 
     fn subject(&self) -> Option<LiveToken<'_>> {

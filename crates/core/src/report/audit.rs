@@ -6,6 +6,7 @@
 
 mod apple_ids;
 mod human;
+mod lost;
 mod recipients;
 mod secrets;
 #[cfg(test)]
@@ -23,6 +24,9 @@ use crate::words::kebab_enum;
 
 pub use apple_ids::{AppleId, AppleIdToken, AppleIds, apple_ids, apple_ids_human};
 pub use human::audit_human;
+pub use lost::{
+    LostAccount, LostLetter, LostToken, NoSuchAccount, lost_account, lost_account_human,
+};
 pub use recipients::{
     OnceSealed, SealedFile, former_recipients, judge_once_sealed, judge_recipients, strangers,
     unnamed,

@@ -5,6 +5,7 @@ mod issues;
 mod proposal;
 mod restore;
 mod sheet;
+mod sitting;
 mod steps;
 
 pub use account::{AccountText, account_text};
@@ -18,7 +19,8 @@ pub(crate) use sheet::command_of;
 pub use sheet::{
     CsrOrigin, Link, Sheet, SheetCsr, SheetKey, Sheets, sheets_human, sheets_markdown,
 };
-pub use steps::{complete as complete_sheet, sheet_links};
+pub use sitting::{BringForward, Forecast, ForecastWeek, SignIn, Sitting, SittingRenewal};
+pub use steps::{complete as complete_sheet, portal, sheet_links};
 
 use crate::model::{Kind, TokenRef};
 use crate::outlets::letter::clipped;
@@ -32,7 +34,7 @@ pub fn renewal_title(token: &TokenRef, customer: &str) -> String {
 }
 
 /// `push certificate`, `enrollment token Contoso ABM`.
-fn label(token: &TokenRef) -> String {
+pub(super) fn label(token: &TokenRef) -> String {
     let kind = match token.kind {
         Kind::Push => "push certificate",
         Kind::Enrollment => "enrollment token",

@@ -8,7 +8,7 @@ use chrono::{Days, NaiveDate};
 
 use super::codes::Reason;
 use super::subject::ABSENT;
-use crate::fleet::Allow;
+use crate::fleet::{Allow, NewAllow};
 use crate::model::{Facts, Kind, LiveToken, Sha256, Timestamp};
 
 /// How long an advised line releases: time for a review, and no longer.
@@ -134,12 +134,19 @@ impl Hold {
     }
 }
 
-/// The line that releases `hold` for this change during two weeks.
-pub fn line(hold: Reason, from: &str, to: &str, reason: &str, today: NaiveDate) -> String {
+/// The release of `hold` for this change during two weeks.
+pub fn release(hold: Reason, from: &str, to: &str, reason: &str, today: NaiveDate) -> NewAllow {
     let until = today.checked_add_days(RELEASE).unwrap_or(today);
+    let [from, to, reason] = [from, to, reason].map(str::to_owned);
+    NewAllow { hold, from, to, reason, until }
+}
+
+/// The same as a line to be written on the token's entry.
+pub fn line(hold: Reason, from: &str, to: &str, reason: &str, today: NaiveDate) -> String {
+    let NewAllow { hold, from, to, reason, until } = release(hold, from, to, reason, today);
     // A string of JSON is one of YAML.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let (from, to, reason) = (quoted(from), quoted(to), quoted(reason));
+    let [from, to, reason] =
+        [from, to, reason].map(|text| serde_json::Value::from(text).to_string());
     format!("allow: [{{hold: {hold}, from: {from}, to: {to}, reason: {reason}, until: {until}}}]")
 }
 

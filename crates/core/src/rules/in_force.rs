@@ -17,9 +17,9 @@ pub fn same_tenant(applied: &Tenant, now: &Tenant) -> bool {
     decides(applied) == decides(now)
 }
 
-/// The entry without what names the sealed bytes.
+/// The entry without what names the sealed bytes, and without who fetched them.
 fn opened(token: &Token) -> Token {
-    let mut token = token.clone();
+    let mut token = Token { downloaded_by: None, ..token.clone() };
     if let Some(file) = &mut token.file {
         file.name.clear();
         file.blob.clear();

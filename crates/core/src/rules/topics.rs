@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use super::allow;
 use super::codes::Reason;
-use crate::fleet::Token;
+use crate::fleet::{NewAllow, Token};
 use crate::ledger::{FirstTopic, TenantLedger};
 use crate::model::{Event, LivePush, Record, Timestamp, TokenRef, Topic};
 pub use first::FirstTopics;
@@ -267,9 +267,19 @@ pub fn told(known: &KnownTopic, in_intune: &LivePush) -> String {
 /// Intune; `None` while nobody is sure which one that is.
 pub fn way_back(in_intune: &Topic, known: &KnownTopic, today: NaiveDate) -> Option<String> {
     let (from, to) = (in_intune.as_str(), known.topic.as_str());
-    let line = || allow::line(Reason::TopicChange, from, to, "devices know this topic", today);
+    let line = || allow::line(Reason::TopicChange, from, to, THE_DEVICES_OWN, today);
     known.is_sure().then(line)
 }
+
+/// The same for a branch that brings the line together with the certificate.
+pub fn release(in_intune: &Topic, known: &KnownTopic, today: NaiveDate) -> Option<NewAllow> {
+    let (from, to) = (in_intune.as_str(), known.topic.as_str());
+    let release = || allow::release(Reason::TopicChange, from, to, THE_DEVICES_OWN, today);
+    known.is_sure().then(release)
+}
+
+/// Why such a line is right, for its reviewer.
+const THE_DEVICES_OWN: &str = "devices know this topic";
 
 impl KnownTopic {
     fn against(self, other: Self) -> Self {

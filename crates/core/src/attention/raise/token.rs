@@ -47,6 +47,7 @@ impl<'a> OneToken<'a> {
         matters.extend(self.replaced());
         matters.extend(self.misstated());
         matters.extend(self.other_account());
+        matters.extend(self.owner_at_risk());
         matters.extend(self.expiry());
         matters.extend(self.disputed_request());
         matters

@@ -9,7 +9,7 @@ use super::super::diagnostic::Code;
 use super::super::owned::Owned;
 use super::super::policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, LEDGER_BRANCH, LedgerSigning, Move,
-    NOTES_BRANCH, Policy, Signing, Wire, is_placeholder,
+    NOTES_BRANCH, Owners, Policy, Signing, Wire, is_placeholder,
 };
 use super::super::raw::{RawAccepted, RawAcceptedFinding, RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
@@ -34,6 +34,8 @@ pub(in super::super) fn check_policy(
     let safety = raw.safety.clone().unwrap_or_default();
     let max_share_percent = checks.percentage(safety.max_share.as_ref()).unwrap_or(30);
     let max_tenants = checks.max_tenants(safety.max_tenants.as_ref()).unwrap_or(50);
+
+    let owners = checks.owners(raw);
 
     let ledger = raw.ledger.clone().unwrap_or_default();
     let (ledger_branch, notes_branch) = checks.branches(&ledger);
@@ -61,6 +63,7 @@ pub(in super::super) fn check_policy(
         drift_within: drift_within.unwrap_or(freshness::WITHIN),
         max_share_percent,
         max_tenants,
+        owners,
         ledger_branch,
         notes_branch,
         genesis,
@@ -106,6 +109,21 @@ impl Checks<'_, '_> {
             self.error_with_help(Code::OutOfRange, at.span, message, help);
         }
         (renew_before, critical)
+    }
+
+    fn owners(&mut self, raw: &RawFleet) -> Owners {
+        let raw = raw.owners.clone().unwrap_or_default();
+        let accepted = self.limited("accepted", raw.accepted.as_deref(), |one| Some(one.span));
+        let accepted = accepted.iter().filter_map(|one| match one.value.contains('@') {
+            true => self.mail(one).map(|account| account.to_lowercase()),
+            false => self.domain(one),
+        });
+        let accepted = accepted.collect();
+        let usual = Owners::default().max_tenants;
+        Owners {
+            accepted,
+            max_tenants: self.max_tenants(raw.max_tenants.as_ref()).unwrap_or(usual),
+        }
     }
 
     /// The branches of the ledger and of the notes.

@@ -42,6 +42,8 @@ pub(in super::super) fn check_tenant(
     let labels = checks.labels(raw.labels.as_ref());
     let contacts = checks.limited("contacts", raw.contacts.as_deref(), |one| Some(one.span));
     let contacts = contacts.iter().filter_map(|one| checks.mail(one)).collect();
+    let domains = checks.limited("domains", raw.domains.as_deref(), |one| Some(one.span));
+    let domains = domains.iter().filter_map(|one| checks.domain(one)).collect();
     let tickets = checks.customer_numbers(raw.tickets.as_ref());
     for (system, at) in raw.tickets.iter().flatten() {
         let number = format!("{system}: {}", at.value);
@@ -73,6 +75,7 @@ pub(in super::super) fn check_tenant(
             tree: folder.tree.clone(),
             labels,
             contacts,
+            domains,
             tickets,
             watch,
             auth,

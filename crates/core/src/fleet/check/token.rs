@@ -49,7 +49,8 @@ impl Checks<'_, '_> {
         let topic_accepted = raw.topic_accepted.as_ref().and_then(|raw| self.topic_accepted(raw));
         let allow = self.allows(raw.allow.as_deref());
         let suspend = raw.suspend.as_ref().and_then(|raw| self.suspension(raw));
-        let parked = Token { suspend, ..Token::watched(token) };
+        let downloaded_by = self.apple_id(raw.downloaded_by.as_ref());
+        let parked = Token { suspend, downloaded_by, ..Token::watched(token) };
         Some(Token { facts, file, public_key, topic_accepted, allow, ..parked })
     }
 
@@ -85,8 +86,9 @@ impl Checks<'_, '_> {
         let recipient = raw.recipient.as_ref().and_then(|raw| self.issuer_and_serial(raw));
         let allow = self.allows(raw.allow.as_deref());
         let suspend = raw.suspend.as_ref().and_then(|raw| self.suspension(raw));
+        let downloaded_by = self.apple_id(raw.downloaded_by.as_ref());
         name?;
-        let parked = Token { suspend, ..Token::watched(token) };
+        let parked = Token { suspend, downloaded_by, ..Token::watched(token) };
         Some(Token { facts, file, downloaded, server, recipient, allow, ..parked })
     }
 
@@ -118,7 +120,8 @@ impl Checks<'_, '_> {
         name?;
         let is = |at: &Option<At<bool>>| at.as_ref().is_some_and(|at| at.value);
         let (create, claim) = (is(&raw.create), is(&raw.claim));
-        let parked = Token { suspend, ..Token::watched(token) };
+        let downloaded_by = self.apple_id(raw.downloaded_by.as_ref());
+        let parked = Token { suspend, downloaded_by, ..Token::watched(token) };
         Some(Token { facts, file, account_type, create, claim, allow, ..parked })
     }
 

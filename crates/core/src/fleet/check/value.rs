@@ -46,6 +46,11 @@ pub fn is_text(text: &str) -> bool {
     fault(text).is_none()
 }
 
+/// Names of hosts may be written in any script.
+fn is_of_label(c: char) -> bool {
+    c.is_alphanumeric() || c == '-'
+}
+
 /// Whether a text may stand in a file as an Apple Account.
 pub fn is_apple_id(text: &str) -> bool {
     is_text(text) && !text.contains(char::is_whitespace)
@@ -87,6 +92,18 @@ impl Checks<'_, '_> {
             return None;
         }
         Some(text)
+    }
+
+    /// A mail domain, in lower case.
+    pub(super) fn domain(&mut self, raw: &At<String>) -> Option<String> {
+        let text = self.text(Some(raw))?;
+        let plain = |label: &str| !label.is_empty() && label.chars().all(is_of_label);
+        if !text.contains('.') || !text.split('.').all(plain) {
+            let message = format!("{} is not a mail domain", quote(&text));
+            self.error_with_help(Code::BadText, raw.span, message, "write it as contoso.example");
+            return None;
+        }
+        Some(text.to_lowercase())
     }
 
     /// A mail address, only so far that it cannot break a header or a list of addresses.

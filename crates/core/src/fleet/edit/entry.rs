@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::super::document::{Key, Node, Span, Value};
+use super::super::tenant::Allow;
 use super::splice::Entry;
 use super::{
     BOM, EditError, Member, ROOT, Step, field, locate, node_at, node_at_mut, order, parse, put,
@@ -280,6 +281,12 @@ pub struct NewAllow {
     pub reason: String,
     /// The last day on which it counts.
     pub until: NaiveDate,
+}
+
+impl From<NewAllow> for Allow {
+    fn from(NewAllow { hold, from, to, reason, until }: NewAllow) -> Self {
+        Self { hold, from, to, reason, until }
+    }
 }
 
 /// Adds a line to the `allow` of a token's entry, behind those that stand there.

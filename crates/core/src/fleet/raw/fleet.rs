@@ -32,6 +32,8 @@ pub struct RawFleet {
     pub drift: Option<RawDrift>,
     /// How much of the fleet one apply may write to without approval.
     pub safety: Option<RawSafety>,
+    /// Which Apple Accounts are told as a risk.
+    pub owners: Option<RawOwners>,
     /// Where the record of uploads lives.
     pub ledger: Option<RawLedger>,
     /// What may go to another tenant than before; the only way to let it.
@@ -134,6 +136,20 @@ pub struct RawSafety {
     #[schemars(regex(pattern = r"^[0-9]{1,3}%$"))]
     pub max_share: Option<At<String>>,
     /// The largest number of tenants. Default: 50.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_tenants: Option<At<u64>>,
+}
+
+/// Which Apple Accounts are told as a risk (owner-risk): a token stops working when the account that
+/// downloaded it changes its password or goes.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Owners")]
+pub struct RawOwners {
+    /// Accounts that were looked into and are right, and mail domains that are right for every
+    /// tenant, such as your own.
+    pub accepted: Option<Vec<At<String>>>,
+    /// Credentials of so many tenants may depend on one account. Default: 5.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_tenants: Option<At<u64>>,
 }

@@ -33,6 +33,9 @@ pub struct RawTenant {
     pub labels: Option<BTreeMap<String, At<String>>>,
     /// Mail addresses of those who are told about renewals and uploads.
     pub contacts: Option<Vec<At<String>>>,
+    /// The customer's own mail domains, beside those of `contacts`: Apple Accounts of other domains
+    /// are told (owner-risk).
+    pub domains: Option<Vec<At<String>>>,
     /// The customer's number in ticket systems, by a key of your choice, such as `halo: 123`.
     #[schemars(with = "Option<BTreeMap<String, Loose>>")]
     pub tickets: Option<BTreeMap<String, At<String>>>,
@@ -81,6 +84,9 @@ pub struct RawPush {
     /// When the certificate expires, such as 2027-11-20T10:11:12Z.
     #[schemars(extend("format" = "date-time"))]
     pub expires: Option<At<String>>,
+    /// The Apple Account that the file in use was downloaded with, as the person said who brought it;
+    /// `applecart seal` and `applecart renew` write it.
+    pub downloaded_by: Option<At<String>>,
     /// The sealed token file, beside this one. Without it the token is only watched.
     pub file: Option<At<String>>,
     /// SHA-256 of the opened file; `applecart seal` writes it.
@@ -129,6 +135,9 @@ pub struct RawEnrollment {
     /// When the file was downloaded at Apple, which ended the token in use.
     #[schemars(extend("format" = "date-time"))]
     pub downloaded: Option<At<String>>,
+    /// The Apple Account that the file in use was downloaded with, as the person said who brought it;
+    /// `applecart seal` and `applecart renew` write it.
+    pub downloaded_by: Option<At<String>>,
     /// The sealed token file, beside this one. Without it the token is only watched.
     pub file: Option<At<String>>,
     /// SHA-256 of the opened file; `applecart seal` writes it.
@@ -173,6 +182,9 @@ pub struct RawVpp {
     /// When the token expires, such as 2027-11-20T10:11:12Z.
     #[schemars(extend("format" = "date-time"))]
     pub expires: Option<At<String>>,
+    /// The Apple Account that the file in use was downloaded with, as the person said who brought it;
+    /// `applecart seal` and `applecart renew` write it.
+    pub downloaded_by: Option<At<String>>,
     /// The sealed token file, beside this one. Without it the token is only watched.
     pub file: Option<At<String>>,
     /// SHA-256 of the opened file; `applecart seal` writes it.

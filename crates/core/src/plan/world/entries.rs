@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use crate::fleet::{
-    Auth, Cloud, CredentialKind, LedgerSigning, Policy, Signing, Tenant, Token, TokenFile, Wire,
+    Auth, Cloud, CredentialKind, LedgerSigning, Owners, Policy, Signing, Tenant, Token, TokenFile,
+    Wire,
 };
 use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Sha256, Timestamp, TokenRef};
 
@@ -33,6 +34,7 @@ pub fn policy() -> Policy {
         critical: Duration::days(14),
         max_share_percent: 30,
         max_tenants: 50,
+        owners: Owners::default(),
         ledger_branch: "applecart/ledger".into(),
         notes_branch: "applecart/notes".into(),
         genesis: None,
@@ -77,6 +79,7 @@ pub fn tenant(name: &str, number: u8) -> Tenant {
         tree: format!("tree-{name}"),
         labels: BTreeMap::new(),
         contacts: Vec::new(),
+        domains: Vec::new(),
         tickets: BTreeMap::new(),
         watch: [Kind::Push].into(),
         auth: None,

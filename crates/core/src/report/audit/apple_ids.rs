@@ -10,6 +10,7 @@ use crate::fleet::Desired;
 use crate::model::{Kind, Timestamp};
 use crate::report::table::{Column, table};
 use crate::report::text::{escape, names, plural};
+use crate::rules::owners;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -57,7 +58,7 @@ pub fn apple_ids(rev: &str, fleet: &[Desired]) -> AppleIds {
     let mut tokens: BTreeMap<Option<String>, BTreeSet<AppleIdToken>> = BTreeMap::new();
     for tenant in fleet.iter().filter_map(Desired::valid) {
         for token in tenant.tokens() {
-            let apple_id = token.facts.apple_id.as_deref().map(|id| id.trim().to_lowercase());
+            let apple_id = token.owner().map(owners::folded);
             tokens.entry(apple_id.filter(|id| !id.is_empty())).or_default().insert(AppleIdToken {
                 tenant: tenant.name.to_string(),
                 kind: token.token.kind,

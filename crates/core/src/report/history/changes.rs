@@ -15,6 +15,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         facts,
         file,
         downloaded,
+        downloaded_by,
         server,
         recipient,
         public_key,
@@ -44,6 +45,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
     let mut add = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
     add("server", server.clone());
     add("downloaded", downloaded.map(|at| at.to_string()));
+    add("downloadedBy", downloaded_by.clone());
     add(
         "recipient",
         recipient.as_ref().map(|one| format!("{}, serial {}", one.issuer, one.serial)),

@@ -182,6 +182,7 @@ mod tests {
             sheets: Vec::new(),
             selected,
             not_read: not_read.iter().map(|name| (*name).to_owned()).collect(),
+            sitting: None,
         };
         let of = |tenant: Option<&str>| ToldRenewals {
             keys: vec!["0a1b".to_owned()],

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::label;
 use super::restore::SheetRestore;
+use super::sitting::{self, Sitting};
 use crate::attention::OpenRenewal;
 use crate::model::{Facts, Problem, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef};
 use crate::report::cell::cell;
@@ -27,6 +28,9 @@ pub struct Sheets {
     /// the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_read: Vec<String>,
+    /// With `--by-account`: the order of the sheets as sign-ins, and the weeks to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sitting: Option<Sitting>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -238,7 +242,8 @@ pub(super) fn title(sheet: &Sheet) -> String {
 
 /// The sheets for a terminal.
 pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
-    let mut out = String::new();
+    let sitting = sheets.sitting.as_ref().filter(|_| !sheets.sheets.is_empty());
+    let mut out = sitting.map(sitting::human).unwrap_or_default();
     for sheet in &sheets.sheets {
         if !out.is_empty() {
             out.push('\n');
@@ -276,6 +281,7 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
     if sheets.sheets.is_empty() {
         out.push_str("No renewal is due.\n");
     }
+    out.extend(sheets.sitting.iter().map(|it| sitting::forecast_human(&it.forecast)));
     out
 }
 
@@ -319,9 +325,12 @@ pub(super) fn markdown(sheet: &Sheet) -> String {
 
 /// The sheets as Markdown, for an issue.
 pub fn sheets_markdown(sheets: &Sheets) -> String {
-    if sheets.sheets.is_empty() {
-        return "No renewal is due.\n".to_owned();
+    let sitting = sheets.sitting.as_ref().filter(|_| !sheets.sheets.is_empty());
+    let mut all: Vec<String> = sitting.map(sitting::markdown).into_iter().collect();
+    all.extend(sheets.sheets.iter().map(|sheet| sheet.markdown.clone()));
+    if all.is_empty() {
+        all.push("No renewal is due.\n".to_owned());
     }
-    let all: Vec<&str> = sheets.sheets.iter().map(|sheet| sheet.markdown.as_str()).collect();
-    all.join("\n")
+    let forecast = sheets.sitting.iter().map(|it| sitting::forecast_markdown(&it.forecast));
+    all.join("\n") + &forecast.collect::<String>()
 }

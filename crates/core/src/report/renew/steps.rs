@@ -35,23 +35,26 @@ fn admin_center(cloud: Cloud) -> &'static str {
     }
 }
 
+/// Apple's portal where a renewal is done: its name and address.
+pub fn portal(kind: Kind, school: bool) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Push => ("Apple Push Certificates Portal", PUSH_PORTAL),
+        Kind::Enrollment | Kind::Vpp if school => ("Apple School Manager", SCHOOL),
+        Kind::Enrollment | Kind::Vpp => ("Apple Business", BUSINESS),
+    }
+}
+
 /// Where a renewal is done.
 pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool, cloud: Cloud) -> Vec<Link> {
     let link = |title: &str, url: String| Link { title: title.to_owned(), url };
-    let manager = if school {
-        link("Apple School Manager", SCHOOL.to_owned())
-    } else {
-        link("Apple Business", BUSINESS.to_owned())
-    };
+    let (title, url) = portal(kind, school);
+    let apple = link(title, url.to_owned());
     // <https://learn.microsoft.com/en-us/intune/device-enrollment/apple/create-mdm-push-certificate>,
     // …/setup-automated-ios, and …/app-management/deployment/manage-vpp-apple
-    let (apple, blade) = match kind {
-        Kind::Push => (
-            link("Apple Push Certificates Portal", PUSH_PORTAL.to_owned()),
-            "Devices > Enrollment > Apple > Apple MDM Push certificate",
-        ),
-        Kind::Enrollment => (manager, "Devices > Enrollment > Apple > Enrollment program tokens"),
-        Kind::Vpp => (manager, "Tenant administration > Connectors and tokens > Apple VPP Tokens"),
+    let blade = match kind {
+        Kind::Push => "Devices > Enrollment > Apple > Apple MDM Push certificate",
+        Kind::Enrollment => "Devices > Enrollment > Apple > Enrollment program tokens",
+        Kind::Vpp => "Tenant administration > Connectors and tokens > Apple VPP Tokens",
     };
     let url = format!("{}/{tenant_id}", admin_center(cloud));
     vec![apple, link(&format!("Intune: {blade}"), url)]
@@ -360,7 +363,7 @@ fn restore_steps(sheet: &Sheet, restore: &SheetRestore) -> Vec<String> {
     ];
     if let Some(line) = &restore.allow {
         steps.push(format!(
-            "In the pull request, add this line to the push entry of tenants/{}/tenant.yaml, because without it the upload is held (topic-change): {line}",
+            "That command also adds this line to the push entry of tenants/{}/tenant.yaml. Without it the upload is held (topic-change), so its reviewer decides: {line}",
             sheet.tenant
         ));
     }

@@ -77,6 +77,7 @@ fn sheets(sheet: Sheet) -> Sheets {
         sheets: vec![sheet],
         selected: false,
         not_read: Vec::new(),
+        sitting: None,
     }
 }
 

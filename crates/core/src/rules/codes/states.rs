@@ -94,6 +94,10 @@ super::rows! {
         "The Apple Account in Git is not the one in Intune.",
         "The next renewal needs the account that has the credential at Apple. It is never written by itself.",
         "Find out which of the two is right. If the one in Intune is, correct `appleId` in the tenant file. If the one in Git is, the next upload tells Intune; for a push certificate that was moved to another account, run `applecart renew TENANT/push --apple-id ACCOUNT --push`.";
+    "owner-risk" [Attention] Warning ()
+        "The Apple Account that credentials depend on is at a free mail provider, has one person's name or a domain that is not the customer's; or credentials of many tenants depend on it.",
+        "A token stops working when the account that downloaded it changes its password or goes, whatever its date says, and a push certificate can be renewed with its own account alone.",
+        "At the next renewal download it with an account of the customer that only does this, and add `--apple-id ACCOUNT`. If the account is right, list it or its domain under `owners.accepted` in applecart.yaml, or the customer's domain under `domains` in the tenant file. To see what depends on which account, run `applecart audit --apple-ids`.";
     "unrecorded-upload" [Warning] Warning ()
         "Intune has the file, and the ledger does not say how that upload ended.",
         "A run was interrupted.",
