@@ -8,6 +8,7 @@ pub mod acknowledge;
 pub mod apply;
 pub mod audit;
 mod base;
+pub mod check;
 pub mod ci;
 #[cfg(feature = "simulator")]
 pub mod demo;

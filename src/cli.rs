@@ -9,6 +9,7 @@ mod apply;
 mod args;
 mod ask;
 mod audit;
+mod check;
 mod ci;
 mod complete;
 mod completions;
@@ -98,6 +99,7 @@ enum Command {
     Status(status::Args),
     History(history::Args),
     Audit(audit::Args),
+    Check(check::Args),
     Acknowledge(acknowledge::Args),
     Inspect(inspect::Args),
     Seal(seal::Args),
@@ -134,6 +136,7 @@ impl Command {
             | Self::Inspect(_)
             | Self::History(_)
             | Self::Audit(_)
+            | Self::Check(_)
             | Self::Doctor(_)
             | Self::Entra(_)
             | Self::Explain(_)
@@ -279,6 +282,7 @@ fn dispatch(command: Command, context: &Context, output: &Output) -> Result<Outc
         Command::Status(args) => status::run(args, context, output),
         Command::History(args) => history::run(&args, context, output),
         Command::Audit(args) => audit::run(&args, context, output),
+        Command::Check(args) => check::run(&args, context, output),
         Command::Acknowledge(args) => acknowledge::run(args, context, output),
         Command::Inspect(args) => inspect::run(args, context, output),
         Command::Seal(args) => seal::run(&args, context, output),

@@ -30,6 +30,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("audit.schema.json", of::<report::Audit>()));
     schemas.push(("apple-ids.schema.json", of::<report::AppleIds>()));
     schemas.push(("lost-account.schema.json", of::<report::LostAccount>()));
+    schemas.push(("apple-check.schema.json", of::<report::AppleCheck>()));
     schemas.push(("inspect.schema.json", of::<apple::Inspection>()));
     schemas.push(("explain.schema.json", of::<rules::codes::Explanations>()));
     schemas.push(("ledger-line.schema.json", of::<model::Record>()));

@@ -13,8 +13,9 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Author, Outcome};
 use applecart_core::plan::{self, CheckedPlan, Known, Limits, Plan, Planned, Selection, Source};
 use applecart_core::report::ApplyReport;
+use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::requests::Requests;
-use applecart_io::apply::{self, Files, FilesError, InForce, RunContext, Tools};
+use applecart_io::apply::{self, AtApple, Files, FilesError, InForce, RunContext, Tools};
 use applecart_io::git::{BaseError, Repo};
 use applecart_io::store::{self, ApplyLock, Closed, Holder, Ledger, LedgerWriter};
 use applecart_io::vault::{self, Identities, Secret};
@@ -82,6 +83,7 @@ pub fn run(
     trust::check(&loaded)?;
     keys::must_open(&loaded, &selection, &identities)?;
     let connector = session::signed_in(context, &loaded, &selection)?;
+    let apple = session::apple(context)?;
     if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
         return Err(AppError::FrozenApply);
     }
@@ -115,7 +117,7 @@ pub fn run(
     super::block_on(async {
         let (past, made) = session::plan_undisturbed(first, past_now, plan_of).await?;
         let dead_runs = dead_runs(&past);
-        let Past { ledger, known, .. } = past;
+        let Past { ledger, known, history, .. } = past;
         let (planned, approve) = reviewed(file.as_ref(), made, options.approve)?;
         let observed = session::observed(&planned.plan);
         let attention = session::attention_of(&planned.plan, &loaded, known.as_ref().ok(), &clone);
@@ -137,8 +139,11 @@ pub fn run(
         let writer = LedgerWriter::start(ledger)?;
         let run = RunContext { author, rev: loaded.rev.clone().unwrap_or_default() };
         let settle = loaded.policy.settle.to_std().ok();
+        let bindings = Bindings::of(&loaded.fleet, None, Some(view), &history);
+        let at_apple = AtApple::new(&apple, &bindings);
         let tools = Tools {
             connector: &connector,
+            at_apple: &at_apple,
             files: Arc::new(files),
             ledger: &writer,
             view,

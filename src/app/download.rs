@@ -6,22 +6,25 @@ use std::path::{Path, PathBuf};
 use chrono::SecondsFormat;
 
 use super::{AppError, files, session};
-use applecart_core::apple::{self, Finding, FindingCode, Inspection};
-use applecart_core::fleet::{Desired, NewAllow, Policy, Tenant, Token};
+use applecart_core::apple::{self, Finding, FindingCode, Inspection, vpp};
+use applecart_core::fleet::{CheckWithApple, Desired, NewAllow, Policy, Tenant, Token};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{
-    Kind, LivePush, LiveTenant, Problem, Reading, Sha256, TenantName, Timestamp, nearest,
-    shell_word,
+    Kind, LivePush, LiveTenant, LiveToken, LocationId, Problem, Reading, Sha256, TenantName,
+    Timestamp, nearest, shell_word,
 };
 use applecart_core::renewal::judge::Judging;
 use applecart_core::renewal::target::{self, TargetError};
 use applecart_core::renewal::{DraftError, Place, refusing, spec};
+use applecart_core::rules::at_apple::{Asked, Verdict};
 use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::codes::Reason;
 use applecart_core::rules::identity;
+use applecart_core::rules::judge::Objection;
 use applecart_core::rules::requests::Requests;
 use applecart_core::rules::verdicts::Verdicts;
 use applecart_core::sealed::{self, Seal, SopsRecipients};
+use applecart_io::apple::Apple;
 use applecart_io::git::program::{GitProgram, Tool};
 use applecart_io::git::{Repo, ToolError};
 use applecart_io::intune::{Connector, KeyRequest};
@@ -228,10 +231,10 @@ impl Download {
         case: &Case<'_>,
         seal: impl FnOnce() -> Result<SealedFile<S>, AppError>,
     ) -> Result<Brought<S>, AppError> {
-        let (inspection, verdicts, doubts) = self.judged(place, case)?;
+        let Judged { inspection, verdicts, doubts, location } = self.judged(place, case)?;
         let sealed = seal()?;
         let tenant_file = place
-            .named(&inspection.facts, &sealed.name, sealed.size, self.sha256())
+            .named(&inspection.facts, &sealed.name, sealed.size, self.sha256(), location.as_ref())
             .map_err(DownloadError::from)?;
         Ok(Brought { inspection, verdicts, doubts, sealed, tenant_file })
     }
@@ -242,10 +245,22 @@ impl Download {
         case: &'a Case<'_>,
         inspection: &'a Inspection,
     ) -> Judging<'a> {
-        let Case { live, past, requests, now, bindings: _, renewal: _ } = *case;
+        let Case { live, past, requests, now, apple, recorded: _, bindings: _, renewal: _ } = *case;
+        let asks_apple = apple.is_some() && place.policy.check_with_apple != CheckWithApple::Off;
         let (tenant, token, apple_id) = (place.tenant, place.token, place.apple_id);
         let sha256 = self.sha256();
-        Judging { sha256, apple_id, inspection, tenant, token, live, past, requests, now }
+        Judging {
+            sha256,
+            apple_id,
+            inspection,
+            tenant,
+            token,
+            live,
+            past,
+            requests,
+            now,
+            asks_apple,
+        }
     }
 
     /// The line by which a reviewer releases the upload of a push certificate that brings back the topic
@@ -275,11 +290,7 @@ impl Download {
     }
 
     /// What the file is and what a person should know of it, where nothing speaks against it.
-    fn judged(
-        &self,
-        place: &Place<'_>,
-        case: &Case<'_>,
-    ) -> Result<(Inspection, Option<Verdicts>, Vec<String>), DownloadError> {
+    fn judged(&self, place: &Place<'_>, case: &Case<'_>) -> Result<Judged, AppError> {
         let renewal = case.renewal;
         let alone = self.inspect(place.policy, case.now, case.live);
         let judging = self.judging(place, case, &alone);
@@ -313,14 +324,49 @@ impl Download {
             // `seal` takes a file of unknown age: the plan holds it until its date is added.
             objections.retain(|one| one.code != Reason::AgeUnknown.as_str());
         }
+        let mut at_apple = Verdict::default();
+        if objections.is_empty() {
+            at_apple = self.ask(place, case, judging.asks_apple)?;
+            objections.extend(at_apple.holds.iter().map(Objection::of));
+        }
         if objections.is_empty() {
             let mut doubts = judging.doubts();
             doubts.extend(judging.account_doubts(place.fleet));
+            doubts.extend(at_apple.remarks.into_iter().map(|(_, told)| told));
             let verdicts = judging.verdicts();
-            return Ok((inspection.released(), verdicts, doubts));
+            let (inspection, location) = (inspection.released(), at_apple.location);
+            return Ok(Judged { inspection, verdicts, doubts, location });
         }
         let reasons = objections.iter().map(ToString::to_string).collect();
-        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons, run })
+        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons, run }.into())
+    }
+
+    /// What Apple says of a VPP token, by the rule that `apply` follows.
+    fn ask(
+        &self,
+        place: &Place<'_>,
+        case: &Case<'_>,
+        asks_apple: bool,
+    ) -> Result<Verdict, AppError> {
+        let read = || vpp::read(self.content.expose()).token;
+        let is_asked = asks_apple && place.token.token.kind == Kind::Vpp;
+        let (Some(apple), Some(token)) = (case.apple.filter(|_| is_asked), read()) else {
+            return Ok(Verdict::default());
+        };
+        let answer = super::block_on(apple.location(token.expose_text()))?;
+        let live = case.live.and_then(|live| live.only(Kind::Vpp)).map(LiveToken::facts);
+        let nothing = TenantLedger::default();
+        let asked = Asked {
+            tenant: place.tenant,
+            token: place.token,
+            sha256: self.sha256(),
+            past: case.recorded.unwrap_or(&nothing),
+            before: live.as_ref(),
+            bindings: case.bindings,
+            policy: place.policy,
+            today: case.now.date_time().date_naive(),
+        };
+        Ok(asked.verdict(&answer))
     }
 
     /// Seals the file to the fleet's recipients: with age, or where `is_for_sops` says so with SOPS.
@@ -355,6 +401,15 @@ impl Download {
     }
 }
 
+/// What a file is, and what a person should know of it, where nothing speaks against it.
+struct Judged {
+    inspection: Inspection,
+    verdicts: Option<Verdicts>,
+    doubts: Vec<String>,
+    /// The location that Apple says it is of.
+    location: Option<LocationId>,
+}
+
 /// What a file is judged by.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
@@ -362,10 +417,14 @@ pub(super) struct Case<'a> {
     pub(super) live: Option<&'a LiveTenant>,
     /// What was recorded of the tenant, where the ledger was read.
     pub(super) past: Option<&'a TenantLedger>,
+    /// The same, whatever the file is compared with.
+    pub(super) recorded: Option<&'a TenantLedger>,
     /// Every tenant's recorded requests for Apple.
     pub(super) requests: &'a Requests,
     /// What belongs to which tenant, where the base's history was read.
     pub(super) bindings: Option<&'a Bindings<'a>>,
+    /// The way to Apple; `None` where nobody is contacted.
+    pub(super) apple: Option<&'a Apple>,
     pub(super) now: Timestamp,
     /// Whether it has to be a renewal of what Intune has.
     pub(super) renewal: bool,

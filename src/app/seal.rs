@@ -123,10 +123,15 @@ pub fn seal(
         apple_id: download.apple_id(),
         allow: None,
     };
-    let past = known.as_ref().filter(|_| token.token.kind == Kind::Push);
-    let past = past.map(|view| view.tenant(tenant.tenant_id));
+    let recorded = known.as_ref().map(|view| view.tenant(tenant.tenant_id));
+    let past = recorded.filter(|_| token.token.kind == Kind::Push);
     let (live, bindings) = (live.as_ref(), bindings.as_ref());
-    let case = Case { live, past, requests, bindings, now, renewal: false };
+    let apple = match options.compare {
+        Compare::Intune => Some(session::apple(context)?),
+        Compare::Snapshot(_) | Compare::Nothing => None,
+    };
+    let apple = apple.as_ref();
+    let case = Case { live, past, recorded, requests, bindings, apple, now, renewal: false };
     let Brought { inspection, doubts, sealed, tenant_file, .. } =
         download.bring(&place, &case, || match &options.sealed {
             Some(name) => {

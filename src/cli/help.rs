@@ -20,7 +20,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "explain",
         ],
     ),
-    ("Look back", &["history", "audit", "ledger"]),
+    ("Look back", &["history", "audit", "check", "ledger"]),
     ("Files", &["inspect", "seal", "reseal", "schema", "version"]),
     ("Pipelines", &["ci"]),
     ("Try", &["demo", "simulate"]),

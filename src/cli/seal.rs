@@ -62,6 +62,12 @@ pub(super) struct Args {
     remove_download: bool,
 }
 
+fn tell(doubts: &[String], output: &Output) {
+    for doubt in doubts {
+        output.note(&format!("warning: {doubt}"));
+    }
+}
+
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     if args.remove_download && args.file == Path::new("-") {
         return Err(CliError::StandardInput);
@@ -110,6 +116,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if args.dry_run {
         text.push_str("\nnothing was written (--dry-run)\n");
         output.result(&text)?;
+        tell(&done.doubts, output);
         return Ok(Outcome::Done);
     }
     let by = done.recipients.map_or_else(
@@ -129,9 +136,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         text.push_str(&format!("  git push -u {} HEAD\n", shell_word(remote)));
     }
     output.result(&text)?;
-    for doubt in &done.doubts {
-        output.note(&format!("warning: {doubt}"));
-    }
+    tell(&done.doubts, output);
     // What is in the worktree was told above.
     let file = Some(&args.file).filter(|_| args.remove_download || in_worktree.is_none());
     leave(file, done.sha256, args.remove_download, output)?;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use applecart_core::fleet::CredentialKind;
+use applecart_core::rules::at_apple::Remark;
 use applecart_core::rules::codes::{self, Appearance};
 use applecart_io::variables;
 
@@ -125,12 +126,14 @@ fn every_code_is_in_the_table_the_docs_and_the_schemas() {
         for appearance in code.appears {
             let schema = match appearance {
                 Appearance::Hold
-                | Appearance::Warning
                 | Appearance::Health
                 | Appearance::Problem
                 | Appearance::Sync
                 | Appearance::Expiry
                 | Appearance::Attention => "plan",
+                // Of what Apple answers, no plan tells.
+                Appearance::Warning if Remark::of(code.code).is_some() => "apple-check",
+                Appearance::Warning => "plan",
                 Appearance::Refusal | Appearance::Remark => "inspect",
                 Appearance::Failure => "ledger-line",
                 Appearance::Result => "apply",

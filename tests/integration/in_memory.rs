@@ -15,8 +15,10 @@ use applecart::app::{Context, Environment, Reach};
 use applecart_core::model::{Actor, Author, Outcome, Sha256, Timestamp};
 use applecart_core::plan::{CheckedPlan, Known, Limits, Planned, Selection};
 use applecart_core::report::{ApplyReport, Happened};
+use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::requests::Requests;
-use applecart_io::apply::{self, Files, FilesError, Progress, RunContext, Tools};
+use applecart_io::apple::{Apple, Place};
+use applecart_io::apply::{self, AtApple, Files, FilesError, Progress, RunContext, Tools};
 use applecart_io::git::Repo;
 use applecart_io::intune::{
     Answer, ClientSecret, Connector, ConnectorOptions, NoAnswer, Overrides, Request, Transport,
@@ -316,8 +318,12 @@ impl Run<'_> {
             let limits = Limits::of(&loaded.policy, loaded.fleet.len());
             let checked = CheckedPlan::check(planned, limits, Known::Read(view), None).unwrap();
             let settle = loaded.policy.settle.to_std().unwrap();
+            let place = Place::parse(None, true).unwrap();
+            let apple = Apple::new(place, Arc::clone(&self.context.clock)).unwrap();
+            let bindings = Bindings::of(&loaded.fleet, None, Some(view), &history);
             let tools = Tools {
                 connector: &self.connector,
+                at_apple: &AtApple::new(&apple, &bindings),
                 files: Arc::new(Vault { repo, identities }),
                 opening: Duration::from_secs(60),
                 ledger: &writer,

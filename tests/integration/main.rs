@@ -10,6 +10,7 @@
 )]
 
 mod acknowledge;
+mod at_apple;
 mod audit;
 mod base;
 mod book;

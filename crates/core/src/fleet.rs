@@ -51,9 +51,9 @@ pub use notify::{
 pub use owned::{NotOwned, Owned, Stated, stated_in};
 pub use places::{TokenLines, token_lines};
 pub use policy::{
-    Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH,
-    LedgerSigning, Move, NOTES_BRANCH, Owners, Policy, PushCertificateWire, Signing, VppTokenWire,
-    Wire,
+    Accepted, AcceptedFinding, Auth, CheckWithApple, Cloud, CredentialKind, DepTokenWire,
+    INTUNE_MDM_NAMES, LEDGER_BRANCH, LedgerSigning, Move, NOTES_BRANCH, Owners, Policy,
+    PushCertificateWire, Signing, VppTokenWire, Wire,
 };
 pub use raw::API_VERSION;
 pub use schema::{schema_of, schemas};

@@ -9,6 +9,7 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod annotations;
+mod apple_check;
 mod applied;
 mod apply;
 mod attention;
@@ -40,6 +41,7 @@ pub mod version;
 pub use annotations::{
     Annotation, AnnotationFormat, Level, annotate, of_attention, of_diagnostics,
 };
+pub use apple_check::{AppleCheck, AppleFound, AppleToken, apple_check_human};
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Done, Happened, NotPushed};
 pub use apply::apply_human;
 pub use audit::{

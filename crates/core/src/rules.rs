@@ -19,6 +19,7 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod allow;
+pub mod at_apple;
 pub mod bindings;
 pub mod claims;
 pub mod codes;

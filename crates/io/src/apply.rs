@@ -1,7 +1,7 @@
 //! Walks a checked plan: opens files late, compares again, writes, reads back, records.
 //!
-//! The order is the safety. Every file is opened and judged once before any write is recorded as
-//! *intended*, so that a refused file leaves no trace. Then every write is recorded as *intended*
+//! The order is the safety. Every file is opened and judged once, and Apple asked about a VPP token's,
+//! before any write is recorded as *intended*, so that a refused file leaves no trace. Then every write is recorded as *intended*
 //! and the ledger is read again, because an earlier intent of another run wins. Only then is it
 //! sent. What Intune accepted is recorded at once (*applied*), and what a later read shows is
 //! recorded again (*confirmed*). Before each of these steps that leads to a write, the base is asked
@@ -14,6 +14,7 @@
 //! first and the others wait for it: the only, deliberate exception. How a plan was made, where
 //! secrets come from and how Graph is spoken to is not known here.
 
+mod at_apple;
 mod files;
 mod island;
 mod lane;
@@ -31,6 +32,7 @@ use crate::store::LedgerError;
 use applecart_core::model::{Kind, Outcome};
 use applecart_core::plan::{CheckedPlan, Due, Plan, Planned};
 use applecart_core::report::{ApplyReport, Done, Happened};
+pub use at_apple::AtApple;
 use lane::Lane;
 pub use tools::{Files, FilesError, InForce, Progress, RunContext, Still, Tools};
 
@@ -49,7 +51,8 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     let in_force = in_force(planned, tools, &mut report).await;
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
     let mut refusals = Vec::new();
-    for (due, judged) in files::judge_all(&in_force, tools) {
+    let judged = at_apple::ask_all(files::judge_all(&in_force, tools), tools).await;
+    for (due, judged) in judged {
         match judged {
             Ok(()) => lanes.entry(due.kind()).or_default().push(due),
             Err(refused) => {

@@ -18,6 +18,7 @@ use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_te
 use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::requests::Requests;
 use applecart_core::rules::verdicts::Verdicts;
+use applecart_io::apple::Apple;
 use applecart_io::git::{Change, Found};
 use applecart_io::intune::Connector;
 use applecart_io::store::{CloneId, Ledger};
@@ -73,6 +74,7 @@ pub(super) fn unknown(file: &str) -> Proposal {
 pub(super) struct Bench<'a> {
     pub(super) ground: &'a Ground,
     pub(super) connector: Connector,
+    apple: Apple,
     pub(super) known: &'a Result<LedgerView, Unknown>,
     requests: Requests,
     /// The branch of what people record; `None` where it could not be opened.
@@ -97,6 +99,7 @@ impl<'a> Bench<'a> {
             return Err(RenewError::NoRemote.into());
         }
         let connector = session::connector(context)?;
+        let apple = session::apple(context)?;
         let notes = past.notes.take();
         let past: &'a Past = past;
         let known = &past.known;
@@ -118,6 +121,7 @@ impl<'a> Bench<'a> {
         Ok(Self {
             ground,
             connector,
+            apple,
             known,
             requests,
             bindings,
@@ -200,7 +204,16 @@ impl<'a> Bench<'a> {
         let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
         let requests = &self.requests;
         let (bindings, now) = (Some(&self.bindings), self.now);
-        let case = Case { live: Some(&live), past, requests, bindings, now, renewal: true };
+        let case = Case {
+            live: Some(&live),
+            past,
+            recorded: past,
+            requests,
+            bindings,
+            apple: Some(&self.apple),
+            now,
+            renewal: true,
+        };
         let line = self.options.restore.then(|| download.way_back(&ordinary, &case)).flatten();
         let token = &Token {
             allow: token.allow.iter().cloned().chain(line.clone().map(Allow::from)).collect(),

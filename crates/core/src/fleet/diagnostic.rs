@@ -52,6 +52,7 @@ crate::code_enum! {
         BadSha256 = "bad-sha256",
         BadSerial = "bad-serial",
         BadTopic = "bad-topic",
+        BadLocationId = "bad-location-id",
         BadCountry = "bad-country",
         BadRecipient = "bad-recipient",
         BadBranch = "bad-branch",
@@ -82,6 +83,7 @@ crate::code_enum! {
         DuplicateTokenFile = "duplicate-token-file",
         DuplicateSha256 = "duplicate-sha256",
         DuplicateTopic = "duplicate-topic",
+        DuplicateLocationId = "duplicate-location-id",
         DuplicateTicketNumber = "duplicate-ticket-number",
         ToldNobody = "told-nobody",
     }

@@ -1,10 +1,10 @@
-//! What belongs to one tenant: a folder, a token file, a push topic.
+//! What belongs to one tenant: a folder, a token file, a push topic, a location at Apple.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::document::{File, Node, Value};
-use crate::model::{Sha256, TenantId, TenantName, Topic};
+use crate::model::{LocationId, Sha256, TenantId, TenantName, Topic};
 
 /// Something that belongs to one tenant, as a `moves` line names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,8 @@ pub enum Owned {
     /// A folder under `tenants/`.
     Folder(String),
     Topic(Topic),
+    /// A location at Apple, whose licences a VPP token gives out.
+    Location(LocationId),
     /// A token file, by the SHA-256 of what it is when opened.
     File(Sha256),
     /// The same as it is encrypted, by its name in Git: no `moves` line names it.
@@ -23,6 +25,7 @@ impl fmt::Display for Owned {
         match self {
             Self::Folder(name) => write!(f, "folder:{name}"),
             Self::Topic(topic) => write!(f, "topic:{topic}"),
+            Self::Location(id) => write!(f, "location:{id}"),
             Self::File(sha256) => write!(f, "sha256:{sha256}"),
             Self::Sealed(blob) => write!(f, "blob:{blob}"),
         }
@@ -31,7 +34,7 @@ impl fmt::Display for Owned {
 
 /// The text names nothing that belongs to a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not folder:NAME, topic:TOPIC or sha256:DIGEST")]
+#[error("not folder:NAME, topic:TOPIC, location:ID or sha256:DIGEST")]
 pub struct NotOwned;
 
 impl FromStr for Owned {
@@ -44,6 +47,7 @@ impl FromStr for Owned {
                 name.parse().ok().map(|name: TenantName| Self::Folder(name.as_str().to_owned()))
             }
             "topic" => name.parse().ok().map(Self::Topic),
+            "location" => name.parse().ok().map(Self::Location),
             "sha256" => name.parse().ok().map(Self::File),
             "blob" => Some(Self::Sealed(name.to_owned())),
             _ => None,
@@ -82,7 +86,11 @@ pub fn stated_in(tenant_file: &[u8]) -> Option<Stated> {
         let sha256 = text(entry, "sha256").and_then(|text| text.parse().ok());
         owned.extend(sha256.filter(|sha256| *sha256 != Sha256::ZERO).map(Owned::File));
         owned.extend(text(entry, "topic").and_then(|text| text.parse().ok()).map(Owned::Topic));
-        files.extend(text(entry, "file").map(str::to_owned));
+        let file = text(entry, "file");
+        // An entry that only watches may name any location, and gives it to nobody.
+        let location = text(entry, "locationId").filter(|_| file.is_some());
+        owned.extend(location.and_then(|text| text.parse().ok()).map(Owned::Location));
+        files.extend(file.map(str::to_owned));
     }
     Some(Stated { tenant, owned, files, watches_topic })
 }
@@ -106,12 +114,15 @@ mod tests {
     #[test]
     fn what_a_moves_line_can_name_is_written_as_it_is_read() {
         let digest = "9f".repeat(32);
-        for text in
-            ["folder:contoso", "topic:com.apple.mgmt.External.1", &format!("sha256:{digest}")]
-        {
+        for text in [
+            "folder:contoso",
+            "topic:com.apple.mgmt.External.1",
+            "location:2049025000431439",
+            &format!("sha256:{digest}"),
+        ] {
             assert_eq!(text.parse::<Owned>().unwrap().to_string(), text);
         }
-        for text in ["contoso", "folder:../x", "topic:", "sha256:12", "location:9a1f"] {
+        for text in ["contoso", "folder:../x", "topic:", "sha256:12", "location:9 a"] {
             assert_eq!(text.parse::<Owned>(), Err(NotOwned), "{text}");
         }
     }

@@ -14,6 +14,10 @@ pub const LEDGER_BRANCH: &str = "applecart/ledger";
 /// The notes' branch where applecart.yaml names none.
 pub const NOTES_BRANCH: &str = "applecart/notes";
 
+/// Under which names Intune claims a location at Apple, in lower case. No public source has the whole
+/// name, so a part is looked for.
+pub const INTUNE_MDM_NAMES: [&str; 2] = ["intune", "microsoft"];
+
 /// The checked settings of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -54,6 +58,10 @@ pub struct Policy {
     pub moves: Vec<Move>,
     /// How token files are written into requests, where public evidence leaves it open.
     pub wire: Wire,
+    /// Whether Apple is asked about a VPP token before that is uploaded.
+    pub check_with_apple: CheckWithApple,
+    /// Parts of the names under which Intune claims a location at Apple, in lower case.
+    pub intune_mdm_names: Vec<String>,
     /// Whether and by whom an applied commit must be signed.
     pub signing: Signing,
     /// Whether and by whom the ledger's commits must be signed.
@@ -145,7 +153,7 @@ pub struct LedgerSigning {
 
 impl Policy {
     /// One digest of everything that writes are judged by: sign-in, recipients, safety, signers, the
-    /// ledger, moves and encodings. A comment, another order, a reason in other words, and what only
+    /// ledger, moves, encodings and what Apple is asked. A comment, another order, a reason in other words, and what only
     /// reports go by make no reviewed plan stale and end no run.
     pub(super) fn meaning(&self) -> Sha256 {
         let auth = |name: Option<&str>, auth: &Auth| {
@@ -172,6 +180,7 @@ impl Policy {
         );
         let Wire { dep_token, vpp_token, push_certificate } = &self.wire;
         lines.push(format!("wire {dep_token:?} {vpp_token:?} {push_certificate:?}"));
+        lines.push(format!("apple {:?} {:?}", self.check_with_apple, self.intune_mdm_names));
         lines.push(format!("{:?} {:?}", self.signing, self.ledger_signing));
         // In which order they stand decides nothing.
         lines.sort_unstable();
@@ -410,6 +419,20 @@ pub struct Wire {
     pub vpp_token: VppTokenWire,
     /// `certificate` of the push certificate.
     pub push_certificate: PushCertificateWire,
+}
+
+kebab_enum! {
+    /// Whether Apple is asked about a VPP token before it is uploaded: does it work, and whose is it.
+    #[derive(Default)]
+    CheckWithApple {
+        /// Nobody asks.
+        Off => "off",
+        /// It is asked; where it gives no answer, that is told and holds nothing.
+        #[default]
+        Warn => "warn",
+        /// It is asked; where it gives no answer, nothing is uploaded.
+        Require => "require",
+    }
 }
 
 kebab_enum! {

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::model::{
-    BlobId, Facts, FileRef, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
+    BlobId, Facts, FileRef, Kind, LocationId, Serial, Sha256, TenantId, TenantName, Timestamp,
+    TokenRef, Topic,
 };
 use crate::rules::codes::Reason;
 use crate::sealed::Addressees;
@@ -87,6 +88,8 @@ pub struct Token {
     /// Push: SHA-256 of the certificate's public key, checked against the sealed file when it is
     /// opened. It tells a plan, which opens nothing, whose request for Apple the certificate answers.
     pub public_key: Option<Sha256>,
+    /// VPP: Apple's id of the location.
+    pub location_id: Option<LocationId>,
     /// VPP: `business` or `education`.
     pub account_type: Option<String>,
     /// VPP: permits creating a token that Intune does not have yet.
@@ -120,6 +123,7 @@ impl Token {
             server: None,
             recipient: None,
             public_key: None,
+            location_id: None,
             account_type: None,
             create: false,
             claim: false,
@@ -143,6 +147,11 @@ impl Token {
             Kind::Push => stated.or(said),
             Kind::Enrollment | Kind::Vpp => said.or(stated),
         }
+    }
+
+    /// The location at Apple that its file is of; an entry without a file may name any.
+    pub fn location(&self) -> Option<&LocationId> {
+        self.location_id.as_ref().filter(|_| self.file.is_some())
     }
 
     /// The topic that the file states; push only.

@@ -12,8 +12,8 @@ use super::origin::{Line, Lines, Origin, Provenance};
 use super::sending::{self, Sending};
 use crate::fleet::Owned;
 use crate::model::{
-    Event, Facts, FailureCode, FileRef, Kind, Record, Sha256, TenantId, TenantName, Timestamp,
-    TokenRef, Topic,
+    Event, Facts, FailureCode, FileRef, Kind, LocationId, Record, Sha256, TenantId, TenantName,
+    Timestamp, TokenRef, Topic,
 };
 
 /// The whole ledger, as read at one commit.
@@ -161,6 +161,9 @@ impl LedgerView {
                     bind(Owned::File(sha256));
                     bind(Owned::Folder(record.name.as_str().to_owned()));
                 }
+                if let Some(location) = record.location_id.clone().filter(|_| sent || verified) {
+                    bind(Owned::Location(location));
+                }
                 let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
                 if let Some(topic) = topic.filter(|_| sent || seen) {
                     // What somebody put over a watched certificate may be another customer's, whom it
@@ -291,6 +294,20 @@ impl TenantLedger {
     /// there as well.
     pub fn last_known_file<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         self.of(token).rfind(|record| record.is_proof() || landed_elsewhere(record))
+    }
+
+    /// The location at Apple of the newest file of the token that Intune is proved to have had.
+    pub fn location_id<'a>(&'a self, token: &'a TokenRef) -> Option<&'a LocationId> {
+        self.of(token)
+            .rev()
+            .filter(|record| record.is_proof())
+            .find_map(|record| record.location_id.as_ref())
+    }
+
+    /// Whether a run asked Apple about this very file, and it is of this location.
+    pub fn is_of_location(&self, token: &TokenRef, sha256: Sha256, location: &LocationId) -> bool {
+        let asked = self.life(token, sha256).rev().find_map(|record| record.location_id.as_ref());
+        asked == Some(location)
     }
 
     /// The facts that Intune was last read to have: what a run recorded, or had before it when it

@@ -16,7 +16,7 @@ pub use line::LineMisfit;
 pub(crate) use line::{LineFields, ToldFields};
 pub use notice::{Notice, Noticed, Phase, TicketLink};
 
-use super::{BlobId, Facts, Kind, Sha256, TenantName, Timestamp, TokenRef};
+use super::{BlobId, Facts, Kind, LocationId, Sha256, TenantName, Timestamp, TokenRef};
 use crate::words::kebab_enum;
 
 kebab_enum! {
@@ -185,6 +185,8 @@ pub struct LedgerEntry {
     pub before: Option<Facts>,
     /// The facts that were sent (`intended`, `applied`) or seen (`confirmed`, …).
     pub after: Option<Facts>,
+    /// VPP: Apple's id of the location that the file is of, where the run asked.
+    pub location_id: Option<LocationId>,
     pub run: String,
     pub clone: String,
     pub actor: Actor,
@@ -373,6 +375,7 @@ impl LedgerEntry {
             rev: None,
             before: None,
             after: None,
+            location_id: None,
             run: author.run.clone(),
             clone: author.clone.clone(),
             actor: author.actor.clone(),

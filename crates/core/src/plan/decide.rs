@@ -503,6 +503,13 @@ fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
     if case.one.kind() == Kind::Push {
         warn_of_request(ruling, case);
     }
+    if let Some(shown) = case.one.renamed_location() {
+        ruling.warnings.push(Warning::LocationRenamed);
+        ruling.details.push(format!(
+            "Intune calls the location {shown:?}, the tenant file otherwise. `apply` asks Apple by `locationId` whether this file is of it. Write the new name on the entry: `applecart import --update {}`",
+            case.one.tenant.name
+        ));
+    }
     if let Some(told) = case.bindings.moved(case.one.tenant, case.one.token) {
         ruling.warnings.push(Warning::MovedHere);
         ruling.details.push(told);

@@ -10,6 +10,7 @@ use crate::fleet::{Policy, Token, TokenFile};
 use crate::ledger::Sending;
 use crate::model::{Facts, Kind, LiveToken, LiveVpp, TenantName, Timestamp};
 use crate::rules::allow::{self, Change, Hold};
+use crate::rules::at_apple;
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity::{self, Collected, Likeness};
@@ -396,6 +397,10 @@ pub(super) fn landed_elsewhere(case: &Case<'_>, sending: &Sending<'_>) -> Option
 /// tells that, than it had before.
 pub(super) fn elsewhere(case: &Case<'_>, before: Option<&Facts>) -> Option<String> {
     let Some(LiveToken::Vpp(live)) = case.one.live else { return None };
+    let known = at_apple::known_location(case.one.token, case.one.past);
+    if known.is_some_and(|it| case.one.past.is_of_location(case.one.of, case.file.sha256, it)) {
+        return None;
+    }
     let before = before.and_then(|before| before.location.as_deref());
     let meant = case.one.location_meant().or(before);
     location_fault(&case.one.tenant.name, meant, live, case.one.today())

@@ -11,7 +11,7 @@ use super::types::{
     Warning,
 };
 use super::watch::{self, Shown};
-use crate::fleet::{Tenant, Token};
+use crate::fleet::{CheckWithApple, Tenant, Token};
 use crate::ledger::TenantLedger;
 use crate::model::{
     Facts, FileRef, Kind, LiveTenant, LiveToken, LiveVpp, Problem, ProblemCode, Reading, Resource,
@@ -199,6 +199,7 @@ impl<'a> OneTenant<'a> {
                     live: shown.live,
                     past,
                     devices_know: shown.devices_know,
+                    asks_apple: self.input.policy.check_with_apple != CheckWithApple::Off,
                 },
                 file,
                 policy: self.input.policy,
@@ -282,6 +283,10 @@ impl<'a> OneTenant<'a> {
                     && let Some(lost) = past.lost_location(&shown.token)
                 {
                     after.location = Some(lost.to_owned());
+                }
+                // Only the name is another one: Apple is asked by id, and the name stays Intune's.
+                if token.state.warnings.contains(&Warning::LocationRenamed) {
+                    after.location = shown.live.and_then(|live| live.facts().location);
                 }
                 after
             }

@@ -105,6 +105,7 @@ crate::code_enum! {
         NotReviewed = "not-reviewed",
         GivesConsent = "gives-consent",
         MovedHere = "moved-here",
+        LocationRenamed = "location-renamed",
     }
 }
 

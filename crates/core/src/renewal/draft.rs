@@ -5,7 +5,7 @@ use crate::fleet::{
     self, Change, Desired, Diagnostic, EditError, Entry, EntryKind, FileBytes, Folder, NewAllow,
     NewValue, Policy, Source, Tenant, Token,
 };
-use crate::model::{Kind, Sha256};
+use crate::model::{Kind, LocationId, Sha256};
 
 /// One token's place in a fleet, before the file is in it.
 pub struct Place<'a> {
@@ -61,15 +61,18 @@ impl Place<'_> {
     }
 
     /// The tenant file's text once it names the sealed file `name`, in a fleet that is valid with
-    /// it. `size` is the sealed file's, where it is not in the folder yet.
+    /// it. `size` is the sealed file's, where it is not in the folder yet; `location` is the one at Apple,
+    /// where that was asked.
     pub fn named(
         &self,
         facts: &FileFacts,
         name: &str,
         size: Option<usize>,
         sha256: Sha256,
+        location: Option<&LocationId>,
     ) -> Result<String, DraftError> {
         let mut changes = changes(facts, self.token, name, sha256);
+        changes.extend(location.map(|id| Change::set("locationId", id.as_str())));
         // Nobody who brought this file said who downloaded it, and who downloaded the last one did not.
         let said = || Change::Remove("downloadedBy");
         changes.extend(self.apple_id.map(|apple_id| Change::set("appleId", apple_id)));

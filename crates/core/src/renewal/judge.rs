@@ -30,6 +30,8 @@ pub struct Judging<'a> {
     /// Every tenant's recorded requests for Apple.
     pub requests: &'a Requests,
     pub now: Timestamp,
+    /// Whether Apple is asked about a VPP token.
+    pub asks_apple: bool,
 }
 
 /// Whose a file is that was brought for another tenant.
@@ -254,6 +256,7 @@ impl Judging<'_> {
             live: self.subject(),
             past: self.past.unwrap_or(&nothing),
             devices_know: devices_know.as_ref(),
+            asks_apple: self.asks_apple,
         })
     }
 

@@ -22,7 +22,7 @@ pub use history::{Bound, History, Moves, Says};
 use crate::apple::FileFacts;
 use crate::fleet::{Desired, Move, Owned, Tenant, Token};
 use crate::ledger::{self, LedgerView};
-use crate::model::{Kind, Sha256, TenantId, Topic};
+use crate::model::{Kind, LocationId, Sha256, TenantId, Topic};
 
 /// What stands where in the whole fleet, and what was bound to which tenant before.
 pub struct Bindings<'a> {
@@ -30,6 +30,7 @@ pub struct Bindings<'a> {
     digests: BTreeMap<Sha256, Vec<String>>,
     blobs: BTreeMap<String, Vec<String>>,
     topics: BTreeMap<Topic, Vec<String>>,
+    locations: BTreeMap<LocationId, Vec<String>>,
     base: BaseBindings,
     ledger: ledger::Bindings,
     history: &'a History,
@@ -41,6 +42,7 @@ struct BaseBindings {
     folders: HashMap<String, BTreeSet<TenantId>>,
     digests: HashMap<Sha256, BTreeSet<TenantId>>,
     topics: HashMap<Topic, BTreeSet<TenantId>>,
+    locations: HashMap<LocationId, BTreeSet<TenantId>>,
 }
 
 impl BaseBindings {
@@ -55,6 +57,9 @@ impl BaseBindings {
                 }
                 if let Some(topic) = token.topic() {
                     bindings.topics.entry(topic.clone()).or_default().insert(id);
+                }
+                if let Some(location) = token.location() {
+                    bindings.locations.entry(location.clone()).or_default().insert(id);
                 }
             }
         }
@@ -75,6 +80,7 @@ impl<'a> Bindings<'a> {
             digests: BTreeMap::new(),
             blobs: BTreeMap::new(),
             topics: BTreeMap::new(),
+            locations: BTreeMap::new(),
             base: base.map(BaseBindings::of).unwrap_or_default(),
             ledger: ledger.map(LedgerView::bindings).unwrap_or_default(),
             history,
@@ -107,7 +113,10 @@ impl<'a> Bindings<'a> {
                 self.blobs.entry(file.blob.clone()).or_default().push(place.clone());
             }
             if let Some(topic) = token.topic() {
-                self.topics.entry(topic.clone()).or_default().push(place);
+                self.topics.entry(topic.clone()).or_default().push(place.clone());
+            }
+            if let Some(location) = token.location() {
+                self.locations.entry(location.clone()).or_default().push(place);
             }
         }
     }
@@ -126,6 +135,7 @@ impl<'a> Bindings<'a> {
         if token.token.kind == Kind::Push {
             twice("topic", token.topic().and_then(|topic| self.topics.get(topic)));
         }
+        twice("locationId", token.location().and_then(|location| self.locations.get(location)));
         found
     }
 
@@ -159,7 +169,9 @@ impl<'a> Bindings<'a> {
         let of_file = conflict(&opened);
         let of_file = of_file.or_else(|| conflict(&Owned::Sealed(file.blob.clone())));
         let of_topic = token.topic().cloned().and_then(|topic| conflict(&Owned::Topic(topic)));
-        [conflict(&folder), of_file, of_topic].into_iter().flatten().collect()
+        let location = token.location().cloned();
+        let of_location = location.and_then(|location| conflict(&Owned::Location(location)));
+        [conflict(&folder), of_file, of_topic, of_location].into_iter().flatten().collect()
     }
 
     /// That the file was another tenant's, in a sentence, where no conflict is left: a reviewed line
@@ -200,6 +212,7 @@ impl<'a> Bindings<'a> {
             Owned::Folder(name) => self.base.folders.get(name),
             Owned::File(sha256) => self.base.digests.get(sha256),
             Owned::Topic(topic) => self.base.topics.get(topic),
+            Owned::Location(location) => self.base.locations.get(location),
             // The digest beside it says as much of the base as it stands.
             Owned::Sealed(_) => None,
         };
@@ -281,6 +294,7 @@ fn name_of(owned: &Owned) -> &'static str {
         Owned::File(_) => "this file",
         Owned::Sealed(_) => "this encrypted file",
         Owned::Topic(_) => "this topic",
+        Owned::Location(_) => "this location",
     }
 }
 

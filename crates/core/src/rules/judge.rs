@@ -12,6 +12,7 @@ mod vpp;
 use chrono::NaiveDate;
 
 use super::allow::{Change, Hold};
+use super::at_apple;
 use super::codes::Reason;
 use super::requests;
 use super::subject::{CLOCK_TOLERANCE, noun, renew_at_apple};
@@ -40,6 +41,8 @@ pub struct Case<'a> {
     pub past: &'a TenantLedger,
     /// Push: the topic that enrolled devices know.
     pub devices_know: Option<&'a KnownTopic>,
+    /// Whether Apple is asked about a VPP token before it is uploaded.
+    pub asks_apple: bool,
 }
 
 impl Case<'_> {
@@ -134,6 +137,21 @@ impl Case<'_> {
     pub fn location_meant(&self) -> Option<&str> {
         let stated = self.token.facts.location.as_deref();
         stated.or_else(|| self.past.lost_location(self.of))
+    }
+
+    /// Whether Apple tells, before the upload, that the file is of the token's location: names decide
+    /// nothing then.
+    pub fn goes_by_id(&self) -> bool {
+        self.asks_apple && at_apple::known_location(self.token, self.past).is_some()
+    }
+
+    /// The name that Intune has for the location, where only the name is another one than Git's.
+    pub fn renamed_location(&self) -> Option<&str> {
+        let Some(LiveToken::Vpp(live)) = self.live.filter(|_| self.goes_by_id()) else {
+            return None;
+        };
+        let shown = live.location.as_deref()?;
+        (self.token.facts.location.as_deref()? != shown).then_some(shown)
     }
 
     /// What the credential would do to the place that it goes to; holds a change of settings just

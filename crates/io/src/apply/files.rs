@@ -18,7 +18,7 @@ use applecart_core::apple::{Finding, FindingCode, Parsed, enrollment, push, vpp}
 use applecart_core::fleet::{DepTokenWire, PushCertificateWire, Token, TokenFile, VppTokenWire};
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, TenantId, Timestamp};
 use applecart_core::plan::{Action, Due, DueWrite, Reason, Verify};
-use applecart_core::rules::allow::{self, Change};
+use applecart_core::rules::allow::{self, Change, Hold};
 use applecart_core::rules::requests;
 
 /// Why a file was refused.
@@ -30,6 +30,8 @@ pub(super) enum Refused {
     },
     Findings(Vec<Finding>),
     EmptyToken,
+    /// Apple's answer speaks against it.
+    AtApple(Vec<Hold>),
     /// It was not opened and read in time, or is of a tenant with such a file.
     Slow(Duration),
     /// This program failed at it.
@@ -48,6 +50,10 @@ impl Refused {
     pub(super) fn is_of_file(&self) -> bool {
         match self {
             Self::Digest { .. } | Self::Findings(_) | Self::EmptyToken => true,
+            // That Apple was silent says nothing of the file.
+            Self::AtApple(holds) => {
+                holds.iter().any(|hold| hold.reason != Reason::LocationUnproved)
+            }
             Self::File(_) | Self::Slow(_) | Self::Internal => false,
         }
     }
@@ -62,6 +68,9 @@ impl Refused {
                 "bad-file: the token's text is empty. Download the token at Apple again, and seal that file"
                     .to_owned(),
             ],
+            Self::AtApple(holds) => {
+                holds.iter().map(|hold| format!("{}: {}", hold.reason, hold.detail)).collect()
+            }
             Self::Slow(limit) => vec![format!(
                 "bad-file: a file of this tenant takes more than {} seconds to open and read, and no token file does. Nothing was uploaded, and no other file of the tenant was opened. Find out who brought it, and seal the right file again",
                 limit.as_secs()
@@ -80,12 +89,25 @@ impl Refused {
 }
 
 /// A judged file in the fleet's wire encoding, ready to be sent; wiped when dropped.
-pub(super) struct Ready(Zeroizing<String>);
+pub(super) struct Ready {
+    sent: Zeroizing<String>,
+    /// A VPP token as Apple takes it, where that is not what is sent.
+    own: Option<Zeroizing<String>>,
+}
 
 impl Ready {
+    fn new(sent: String) -> Self {
+        Self { sent: Zeroizing::new(sent), own: None }
+    }
+
     /// The value for the request. Each use of this is a place to review.
     pub(super) fn expose(&self) -> &str {
-        &self.0
+        &self.sent
+    }
+
+    /// The value that Apple knows a VPP token by. Each use of this is a place to review.
+    pub(super) fn bearer(&self) -> &str {
+        self.own.as_ref().unwrap_or(&self.sent)
     }
 }
 
@@ -115,7 +137,7 @@ pub(super) fn verify(verify: &Verify, tools: &Tools<'_>) -> Result<(), Refused> 
 pub(super) fn judge_all<'d>(
     dues: &[&'d Due],
     tools: &Tools<'_>,
-) -> Vec<(&'d Due, Result<(), Refused>)> {
+) -> Vec<(&'d Due, Result<Option<Ready>, Refused>)> {
     let mut slow: BTreeSet<TenantId> = BTreeSet::new();
     let mut judged = Vec::with_capacity(dues.len());
     for some in dues.chunks(BESIDE) {
@@ -134,9 +156,10 @@ pub(super) fn judge_all<'d>(
                 Some((file, opening)) => opening
                     .end(left)
                     .and_then(|opened| judge_opened(due, file, opened, tools))
-                    .map(drop),
+                    // Others are opened again directly before they are sent.
+                    .map(|ready| Some(ready).filter(|_| due.kind() == Kind::Vpp)),
                 None if is_slow => Err(Refused::Slow(tools.opening)),
-                None => Ok(()),
+                None => Ok(None),
             };
             if matches!(result, Err(Refused::Slow(_))) {
                 slow.insert(due.tenant.tenant_id);
@@ -282,7 +305,7 @@ fn push_file(
         PushCertificateWire::Pem => certificate.to_pem(),
         PushCertificateWire::Base64Der => certificate.to_base64_der(),
     };
-    Ok(Ready(Zeroizing::new(text)))
+    Ok(Ready::new(text))
 }
 
 fn enrollment_file(
@@ -311,10 +334,10 @@ fn enrollment_file(
         .ok()
         .filter(|text| text.trim_start().to_ascii_lowercase().starts_with("content-"));
     let mail = Zeroizing::new(apples_form.map_or_else(|| token.to_mail(), str::to_owned));
-    Ok(Ready(match tools.policy.wire.dep_token {
-        DepTokenWire::Base64 => Zeroizing::new(STANDARD.encode(mail.as_bytes())),
-        DepTokenWire::Text => mail,
-    }))
+    Ok(match tools.policy.wire.dep_token {
+        DepTokenWire::Base64 => Ready::new(STANDARD.encode(mail.as_bytes())),
+        DepTokenWire::Text => Ready { sent: mail, own: None },
+    })
 }
 
 fn vpp_file(due: &Due, reading: Parsed<VppToken>, tools: &Tools<'_>) -> Result<Ready, Refused> {
@@ -337,10 +360,13 @@ fn vpp_file(due: &Due, reading: Parsed<VppToken>, tools: &Tools<'_>) -> Result<R
     if text.is_empty() {
         return Err(Refused::EmptyToken);
     }
-    Ok(Ready(Zeroizing::new(match tools.policy.wire.vpp_token {
-        VppTokenWire::Text => text.to_owned(),
-        VppTokenWire::Base64 => STANDARD.encode(text),
-    })))
+    Ok(match tools.policy.wire.vpp_token {
+        VppTokenWire::Text => Ready::new(text.to_owned()),
+        VppTokenWire::Base64 => {
+            let own = Some(Zeroizing::new(text.to_owned()));
+            Ready { own, ..Ready::new(STANDARD.encode(text)) }
+        }
+    })
 }
 
 fn usable<T>(read: Option<T>, findings: Vec<Finding>) -> Result<T, Refused> {

@@ -150,6 +150,11 @@ impl Island<'_> {
     pub(super) fn wrong_location(&self, live: LiveToken<'_>) -> Option<String> {
         let LiveToken::Vpp(live) = live else { return None };
         let Due { tenant, after, .. } = self.due;
+        // Apple said before the upload that it is this location, and Intune calls it as Apple does.
+        let asked = self.due.file().and_then(|file| self.tools.at_apple.location(file.sha256));
+        if asked.is_some_and(|asked| asked.name.is_some() && asked.name == live.location) {
+            return None;
+        }
         let today = self.tools.judged_at().date_time().date_naive();
         location_fault(&tenant.name, after.location.as_deref(), live, today)
     }

@@ -23,6 +23,10 @@ fn entry(due: &Due, at: Timestamp, body: EntryBody, tools: &Tools<'_>) -> (Tenan
         rev: Some(tools.run.rev.clone()),
         before: due.before.clone(),
         after: Some(due.after.clone()),
+        location_id: due
+            .file()
+            .and_then(|file| tools.at_apple.location(file.sha256))
+            .map(|it| it.id),
         ..LedgerEntry::new(at, name, token, &tools.run.author, body)
     };
     (due.tenant.tenant_id, entry)

@@ -1,6 +1,7 @@
 //! What is sent for each kind, and what follows an upload that Intune accepted.
 
-use super::files::{self, Ready};
+use super::at_apple;
+use super::files::{self, Ready, Refused};
 use super::island::{Answer, Island, with};
 use super::record;
 use crate::intune::{
@@ -42,14 +43,26 @@ impl Island<'_> {
 
     /// The file, judged again directly before it leaves.
     async fn open(&self, file: &TokenFile) -> Result<Ready, Done> {
-        let refused = match files::judge(self.due, file, self.tools) {
-            Ok(ready) => return Ok(ready),
-            Err(refused) => refused,
-        };
+        match files::judge(self.due, file, self.tools) {
+            Ok(ready) => Ok(ready),
+            Err(refused) => Err(self.refused(&refused).await),
+        }
+    }
+
+    /// The same of a VPP token, about which Apple is asked; with what is worth knowing of its answer.
+    async fn open_vpp(&self, file: &TokenFile) -> Result<(Ready, Vec<String>), Done> {
+        let ready = self.open(file).await?;
+        match at_apple::ask(self.due, &ready, self.tools).await {
+            Ok(told) => Ok((ready, told)),
+            Err(refused) => Err(self.refused(&refused).await),
+        }
+    }
+
+    async fn refused(&self, refused: &Refused) -> Done {
         let (details, outcome) = (refused.details(), refused.outcome());
         let detail = details.first().cloned().unwrap_or_default();
         let done = Done { details, outcome, ..Done::of(Happened::Refused) };
-        Err(self.close(record::cause(FailureCode::NotSent, detail), done).await)
+        self.close(record::cause(FailureCode::NotSent, detail), done).await
     }
 
     /// What Graph answered; else what became of a write that it did not take.
@@ -160,7 +173,7 @@ impl Island<'_> {
         settings: &Settings,
         before: &LiveTenant,
     ) -> Result<Done, Done> {
-        let file = self.open(file).await?;
+        let (file, mut details) = self.open_vpp(file).await?;
         let entry = &self.due.token;
         // An Apple Account is never written by itself, only along with a token.
         let account = self.due.before.as_ref().and_then(|facts| facts.apple_id.as_deref());
@@ -176,10 +189,10 @@ impl Island<'_> {
         // Another location is wrong from the first answer on; waiting would only hurt.
         let live = LiveToken::Vpp(&live);
         if self.shows(live, Answer::Accepted) && self.wrong_location(live).is_some() {
-            return Ok(self.confirm(live, Happened::Uploaded, None, Vec::new()).await);
+            return Ok(self.confirm(live, Happened::Uploaded, None, details).await);
         }
-        let details = synced("licence sync", writer.sync_vpp(id).await);
-        Ok(self.shown(before, &change.requested(), details.into_iter().collect()).await)
+        details.extend(synced("licence sync", writer.sync_vpp(id).await));
+        Ok(self.shown(before, &change.requested(), details).await)
     }
 
     async fn configure_vpp(
@@ -202,7 +215,7 @@ impl Island<'_> {
         apple_id: &str,
         before: &LiveTenant,
     ) -> Result<Done, Done> {
-        let file = self.open(file).await?;
+        let (file, mut details) = self.open_vpp(file).await?;
         let entry = &self.due.token;
         let creation = VppCreation {
             display_name: name,
@@ -220,8 +233,8 @@ impl Island<'_> {
         due.token.token = TokenRef { id: Some(live.id.clone()), ..due.token.token };
         let created = Island { due: &due, ..*self };
         created.accepted(live.facts(), Happened::Progressing).await?;
-        let details = synced("licence sync", writer.sync_vpp(&live.id).await);
-        let done = created.shown(before, &[], details.into_iter().collect()).await;
+        details.extend(synced("licence sync", writer.sync_vpp(&live.id).await));
+        let done = created.shown(before, &[], details).await;
         let happened = match done.happened {
             Happened::Uploaded => Happened::Created,
             other => other,

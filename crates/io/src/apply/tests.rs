@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 
 use super::*;
+use crate::apple::{Apple, Place};
 use crate::intune::{ClientSecret, Connector, ConnectorOptions, Overrides};
 use crate::seams::{Clock, MachineClock};
 use crate::store::{Ledger, LedgerWriter};
@@ -16,6 +17,7 @@ use applecart_core::fleet::Desired;
 use applecart_core::model::{Actor, Author, LiveTenant, Reading, Sha256, Timestamp};
 use applecart_core::plan::world::{policy, push_entry, tenant};
 use applecart_core::plan::{self, Input, Known, Limits, Selection, Source};
+use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::requests::Requests;
 use applecart_simulator::{
     Options, PushRequest, Simulator, Tenant, WRITER_CLIENT_ID, WRITER_SECRET,
@@ -196,10 +198,14 @@ async fn applied(
     let connector = Connector::new(ConnectorOptions { overrides, ..options }).unwrap();
     let writer = LedgerWriter::start(ledger).unwrap();
     let author = Author { run: "run".into(), clone: "clone".into(), actor: Actor::default() };
+    let place = Place::parse(None, true).unwrap();
+    let apple = Apple::new(place, Arc::new(MachineClock)).unwrap();
+    let bindings = Bindings::of_fleet(&[]);
     let report = apply(
         &checked,
         &Tools {
             connector: &connector,
+            at_apple: &AtApple::new(&apple, &bindings),
             files: files(blobs),
             opening,
             ledger: &writer,

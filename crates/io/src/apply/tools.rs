@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::at_apple::AtApple;
 use crate::intune::Connector;
 use crate::seams::Clock;
 use crate::store::LedgerWriter;
@@ -80,6 +81,7 @@ pub struct RunContext {
 /// Everything that an apply works with.
 pub struct Tools<'a> {
     pub connector: &'a Connector,
+    pub at_apple: &'a AtApple<'a>,
     pub files: Arc<dyn Files>,
     pub ledger: &'a LedgerWriter,
     /// The ledger as it was read under the lock.

@@ -20,6 +20,8 @@ pub(super) enum ClaimKind {
     File,
     Sha256,
     Topic,
+    /// A VPP token's location at Apple.
+    Location,
     /// The customer's number in a ticket system.
     TicketNumber,
 }
@@ -32,6 +34,7 @@ impl ClaimKind {
             Self::File => Code::DuplicateTokenFile,
             Self::Sha256 => Code::DuplicateSha256,
             Self::Topic => Code::DuplicateTopic,
+            Self::Location => Code::DuplicateLocationId,
             Self::TicketNumber => Code::DuplicateTicketNumber,
         }
     }
@@ -62,6 +65,10 @@ impl ClaimKind {
             Self::Topic => (
                 "this topic is also that of",
                 "a push certificate serves one tenant: correct the copy before anything is uploaded",
+            ),
+            Self::Location => (
+                "this location is also that of",
+                "two tokens of one location stop each other: correct the copy, or remove one of the two entries",
             ),
             Self::TicketNumber => (
                 "this customer's number is also that of",

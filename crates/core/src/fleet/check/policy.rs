@@ -8,8 +8,8 @@ use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::owned::Owned;
 use super::super::policy::{
-    Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, LEDGER_BRANCH, LedgerSigning, Move,
-    NOTES_BRANCH, Owners, Policy, Signing, Wire, is_placeholder,
+    Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, INTUNE_MDM_NAMES, LEDGER_BRANCH,
+    LedgerSigning, Move, NOTES_BRANCH, Owners, Policy, Signing, Wire, is_placeholder,
 };
 use super::super::raw::{RawAccepted, RawAcceptedFinding, RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
@@ -50,6 +50,7 @@ pub(in super::super) fn check_policy(
 
     let moves = checks.moves(raw.moves.as_deref().unwrap_or_default());
     let wire = raw.wire.clone().unwrap_or_default();
+    let intune_mdm_names = checks.intune_mdm_names(raw.intune_mdm_names.as_deref());
     let signing = checks.signing(raw);
     let ledger_signing = checks.ledger_signing(raw, &ledger);
     let notify = checks.sinks(raw);
@@ -77,6 +78,8 @@ pub(in super::super) fn check_policy(
             vpp_token: wire.vpp_token.unwrap_or_default(),
             push_certificate: wire.push_certificate.unwrap_or_default(),
         },
+        check_with_apple: raw.check_with_apple.unwrap_or_default(),
+        intune_mdm_names,
         signing,
         ledger_signing,
         notify,
@@ -270,7 +273,7 @@ impl Checks<'_, '_> {
     fn moves(&mut self, raw: &[RawMove]) -> Vec<Move> {
         let mut moves: Vec<Move> = Vec::new();
         for one in raw {
-            let wanted = "folder:NAME, topic:TOPIC or sha256:DIGEST";
+            let wanted = "folder:NAME, topic:TOPIC, location:ID or sha256:DIGEST";
             let of: Option<Owned> = self.parse(one.of.as_ref(), Code::BadMove, wanted);
             let span = one.of.as_ref().map(|of| of.span).unwrap_or_default();
             if matches!(of, Some(Owned::Sealed(_))) {
@@ -297,6 +300,11 @@ impl Checks<'_, '_> {
             moves.push(Move { of, from, to, reason, until });
         }
         moves
+    }
+
+    fn intune_mdm_names(&mut self, raw: Option<&[At<String>]>) -> Vec<String> {
+        let Some(raw) = raw else { return INTUNE_MDM_NAMES.map(str::to_owned).into() };
+        raw.iter().filter_map(|name| Some(self.text(Some(name))?.to_lowercase())).collect()
     }
 
     fn signing(&mut self, raw: &RawFleet) -> Signing {

@@ -11,7 +11,7 @@ use super::super::tenant::{Allow, Recipient, Token, TokenFile, TopicAccepted};
 use super::super::text::{alternatives, quote};
 use super::Checks;
 use super::fleet::{ClaimKind, Claims};
-use crate::model::{Facts, Kind, Serial, TokenRef, Topic, nearest};
+use crate::model::{Facts, Kind, LocationId, Serial, TokenRef, Topic, nearest};
 use crate::rules::codes::Reason;
 
 /// What a token needs before it may have a file, by field.
@@ -111,6 +111,11 @@ impl Checks<'_, '_> {
         let token = TokenRef { kind: Kind::Vpp, id, name: name.clone() };
         let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &needs, context);
         claim_id(context.claims, &token, raw.id.as_ref());
+        let location_id: Option<LocationId> =
+            self.parse(raw.location_id.as_ref(), Code::BadLocationId, "Apple's id of a location");
+        if let (Some(id), Some(at), Some(_)) = (&location_id, &raw.location_id, &raw.file) {
+            context.claims.add(ClaimKind::Location, id.as_str(), &token.to_string(), at.span);
+        }
         let account_type = raw.account_type.map(|account_type| match account_type {
             RawAccountType::Business => "business".to_owned(),
             RawAccountType::Education => "education".to_owned(),
@@ -122,7 +127,7 @@ impl Checks<'_, '_> {
         let (create, claim) = (is(&raw.create), is(&raw.claim));
         let downloaded_by = self.apple_id(raw.downloaded_by.as_ref());
         let parked = Token { suspend, downloaded_by, ..Token::watched(token) };
-        Some(Token { facts, file, account_type, create, claim, allow, ..parked })
+        Some(Token { facts, file, location_id, account_type, create, claim, allow, ..parked })
     }
 
     fn serial(&mut self, raw: Option<&At<String>>) -> Option<Serial> {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::policy::{
-    Cloud, CredentialKind, DepTokenWire, PushCertificateWire, VppTokenWire,
+    CheckWithApple, Cloud, CredentialKind, DepTokenWire, PushCertificateWire, VppTokenWire,
 };
 use super::{At, Loose, RawSink, RawTickets};
 
@@ -48,6 +48,12 @@ pub struct RawFleet {
     /// How token files are written into requests; change it only when the first upload of a kind
     /// was refused (canary-failed).
     pub wire: Option<RawWire>,
+    /// Whether Apple is asked about a VPP token before it is uploaded: does it work, and of which
+    /// location is it. Default: warn.
+    pub check_with_apple: Option<CheckWithApple>,
+    /// Parts of the names under which Intune claims a location at Apple; another name there is another
+    /// MDM's. Default: [Intune, Microsoft].
+    pub intune_mdm_names: Option<Vec<At<String>>>,
     /// Whether a commit must be signed by one of `signers` or `openpgpKeys` to be applied.
     /// Default: false.
     pub require_signed_commits: Option<At<bool>>,
@@ -255,9 +261,10 @@ pub struct RawAcceptedFinding {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Move")]
 pub struct RawMove {
-    /// What moves: `folder:NAME`, `topic:TOPIC`, or of VPP tokens `sha256:DIGEST` of the opened file.
+    /// What moves: `folder:NAME`, `topic:TOPIC`, or of VPP tokens `location:ID` and `sha256:DIGEST` of the
+    /// opened file.
     /// A push certificate and an enrollment token need a new file instead.
-    #[schemars(required, regex(pattern = r"^(folder|topic|sha256):.+$"))]
+    #[schemars(required, regex(pattern = r"^(folder|topic|location|sha256):.+$"))]
     pub of: Option<At<String>>,
     /// The tenant id it was bound to.
     #[schemars(required, extend("format" = "uuid"))]

@@ -171,6 +171,10 @@ pub struct RawVpp {
     pub organization: Option<At<String>>,
     /// The location in Apple Business or Apple School Manager.
     pub location: Option<At<String>>,
+    /// Apple's id of the location (`uId`), which its name is not: names change, and are not unique.
+    /// `applecart seal` and `applecart renew` write it. A file of another location is never uploaded.
+    #[schemars(with = "Option<Loose>")]
+    pub location_id: Option<At<String>>,
     /// The App Store's country, two lower-case letters such as gb. `on` is none: older YAML reads it
     /// as true.
     #[schemars(regex(pattern = "^([a-np-z][a-z]|o[a-mo-z])$"))]

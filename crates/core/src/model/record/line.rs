@@ -9,7 +9,7 @@ use super::{
     Actor, Cause, EntryBody, Event, Evidence, FileRef, LedgerEntry, Notice, Record, Telling,
     TicketLink, Write, Written,
 };
-use crate::model::{BlobId, Facts, Sha256, TenantName, Timestamp, TokenRef};
+use crate::model::{BlobId, Facts, LocationId, Sha256, TenantName, Timestamp, TokenRef};
 
 /// Why a line's fields do not fit its event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,9 @@ pub(crate) struct LineFields {
     /// The facts after: those sent (`intended`, `applied`) or those seen (`confirmed`, …).
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Facts>,
+    /// VPP tokens: Apple's id of the location that the file is of, where the run asked Apple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location_id: Option<LocationId>,
     /// The run's id, one per process.
     run: String,
     /// The clone's id, one per clone of the fleet; names the lock that proves a run dead.
@@ -135,8 +138,20 @@ impl ToldFields {
             return None;
         }
         let body = EntryBody::Told { event, notice };
-        let entry =
-            LedgerEntry { at, name, token, rev, before: None, after, run, clone, actor, body };
+        let (before, location_id) = (None, None);
+        let entry = LedgerEntry {
+            at,
+            name,
+            token,
+            rev,
+            before,
+            after,
+            location_id,
+            run,
+            clone,
+            actor,
+            body,
+        };
         Some(entry.at_place(seq, prev))
     }
 }
@@ -156,8 +171,21 @@ impl LineFields {
         if self.token.is_none() && !matches!(self.event, Event::Notified | Event::Joined) {
             return Err(LineMisfit::Lacks { event: self.event, field: "token" });
         }
-        let Self { at, name, token, rev, before, after, run, clone, actor, .. } = self;
-        Ok((place, LedgerEntry { at, name, token, rev, before, after, run, clone, actor, body }))
+        let Self { at, name, token, rev, before, after, location_id, run, clone, actor, .. } = self;
+        let entry = LedgerEntry {
+            at,
+            name,
+            token,
+            rev,
+            before,
+            after,
+            location_id,
+            run,
+            clone,
+            actor,
+            body,
+        };
+        Ok((place, entry))
     }
 
     fn take_body(&mut self) -> Result<EntryBody, LineMisfit> {
@@ -286,7 +314,19 @@ impl TryFrom<LineFields> for Record {
 impl From<LedgerEntry> for LineFields {
     fn from(entry: LedgerEntry) -> Self {
         let event = entry.event();
-        let LedgerEntry { at, name, token, rev, before, after, run, clone, actor, body } = entry;
+        let LedgerEntry {
+            at,
+            name,
+            token,
+            rev,
+            before,
+            after,
+            location_id,
+            run,
+            clone,
+            actor,
+            body,
+        } = entry;
         let mut line = Self {
             seq: None,
             prev: None,
@@ -298,6 +338,7 @@ impl From<LedgerEntry> for LineFields {
             rev,
             before,
             after,
+            location_id,
             run,
             clone,
             actor,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use crate::fleet::{
-    Auth, Cloud, CredentialKind, LedgerSigning, Owners, Policy, Signing, Tenant, Token, TokenFile,
-    Wire,
+    Auth, CheckWithApple, Cloud, CredentialKind, INTUNE_MDM_NAMES, LedgerSigning, Owners, Policy,
+    Signing, Tenant, Token, TokenFile, Wire,
 };
 use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Sha256, Timestamp, TokenRef};
 
@@ -47,6 +47,8 @@ pub fn policy() -> Policy {
         moves: Vec::new(),
         signing: Signing::default(),
         ledger_signing: LedgerSigning::default(),
+        check_with_apple: CheckWithApple::default(),
+        intune_mdm_names: INTUNE_MDM_NAMES.map(str::to_owned).into(),
         wire: Wire::default(),
         sha256: Sha256::of(b"policy"),
     }

@@ -19,6 +19,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         server,
         recipient,
         public_key,
+        location_id,
         account_type,
         create,
         claim,
@@ -51,6 +52,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         recipient.as_ref().map(|one| format!("{}, serial {}", one.issuer, one.serial)),
     );
     add("publicKeySha256", public_key.map(|key| key.to_string()));
+    add("locationId", location_id.as_ref().map(ToString::to_string));
     add("accountType", account_type.clone());
     add("create", create.then(|| "true".to_owned()));
     add("claim", claim.then(|| "true".to_owned()));

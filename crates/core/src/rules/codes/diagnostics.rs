@@ -145,6 +145,10 @@ super::rows! {
         "The value is not an MDM push topic.",
         NOT_TAKEN,
         "Let `applecart seal` or `applecart import` write it.";
+    "bad-location-id" [Diagnostic] Error ()
+        "The value is not Apple's id of a location.",
+        NOT_TAKEN,
+        "Let `applecart seal` or `applecart renew` write it.";
     "bad-country" [Diagnostic] Error ()
         "The value is not a country code.",
         NOT_TAKEN,
@@ -265,6 +269,10 @@ super::rows! {
         "Two tenants have the same push topic.",
         TWICE,
         "Seal each tenant's own certificate.";
+    "duplicate-location-id" [Diagnostic] Error ()
+        "Two entries have a file for the same location at Apple.",
+        "Two tokens of one location stop each other, and a location belongs to one customer. Nothing is uploaded for either.",
+        "Remove the entry that is not needed, or bring it the file of its own location.";
     "duplicate-ticket-number" [Diagnostic] Warning ()
         "Two tenants have the same number under the same key of `tickets`.",
         "Tickets of one customer would be opened at the other: only where both tenants are one customer's is that right.",

@@ -66,13 +66,21 @@ super::rows! {
         "It may be another customer's token, whose licences would then be used.",
         "Seal this customer's token. If Apple renamed the organisation, have an `allow` line with both names reviewed.";
     "wrong-location" [Hold Failure] Critical (Allow Import)
-        "The VPP token in Intune is of another location than the tenant file names.",
+        "The VPP token in Intune, or its file by what Apple says of it, is of another location than the tenant file names.",
         "Either Apple renamed the location, which changes nothing, or licences of one location would be taken away from its devices.",
         "If it was renamed, run `applecart import --update TENANT`. Else correct `id` or `location`, or seal the right location's token. If the move is meant, have an `allow` line reviewed.";
     "external-mdm" [Hold Health] Critical (Claim)
         "Another device management system uses this VPP token.",
         "Taking it back ends the licences there.",
-        "If it is to be taken back, write `claim: true` on the entry.";
+        "Remove it in the other one. If it is to be taken back, write `claim: true` on the entry.";
+    "dead-at-apple" [Hold] Critical ()
+        "Apple says that the VPP token does not work.",
+        "It has expired, was revoked, or ended with the password of the Apple Account that downloaded it. Intune would take it, and no licence would arrive by it.",
+        "Download a new token at Apple, and bring that file: run `applecart renew TENANT/TOKEN --file FILE`.";
+    "location-unproved" [Hold Warning] Error ()
+        "Apple gave no answer about the VPP token.",
+        "Whether it works, and of which location it is, is not known. With `checkWithApple: require` in applecart.yaml nothing is uploaded then; with `warn` it is only told.",
+        "Run the same command again later. If Apple stays silent and the upload cannot wait, have `checkWithApple: warn` reviewed.";
     "duplicate-location" [Hold Health] Critical ()
         "Intune has another VPP token for the same location.",
         "Neither of the two works.",
@@ -140,6 +148,8 @@ crate::code_enum! {
         OrganizationDiffers = "organization-differs",
         WrongLocation = "wrong-location",
         ExternalMdm = "external-mdm",
+        DeadAtApple = "dead-at-apple",
+        LocationUnproved = "location-unproved",
         DuplicateLocation = "duplicate-location",
         RecipientMismatch = "recipient-mismatch",
         ForeignRequest = "foreign-request",

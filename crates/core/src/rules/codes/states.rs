@@ -114,6 +114,14 @@ super::rows! {
         "The facts in the tenant file are not the ones in Intune.",
         "The tenant file is wrong or behind, or Apple renamed the location of a VPP token. No write follows from it, and the next renewal would be judged by it.",
         "Find out which of the two is right, and who changed what. To take over what Intune has, run `applecart import --update TENANT`.";
+    "location-renamed" [Warning] Warning ()
+        "Apple or Intune has another name for the location of a VPP token than the tenant file, and the same id.",
+        "Apple's customers rename locations. The id says that it is the same one, so no licence is lost.",
+        "Write the new name on the entry: run `applecart import --update TENANT`.";
+    "country-differs" [Warning] Warning ()
+        "Apple has the location of a VPP token in another country than the tenant file or Intune.",
+        "Intune looks the apps up in the store of that country, and may not find them.",
+        "Find out which of the two is right. If Apple's is, correct `country` on the entry.";
     "moved-outside-git" [Warning] Warning ()
         "The credential in Intune was changed by another hand since it was last recorded, and the file in Git is newer.",
         "The file in Git is uploaded over it. That holds nothing, and is recorded as `changed-outside-git`.",

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::report::Happened;
+use crate::rules::at_apple;
 use crate::{apple, attention, fleet, model, plan};
 
 /// Every code that the program's own enums have, with where it appears.
@@ -13,6 +14,7 @@ fn raised() -> BTreeSet<(&'static str, Appearance)> {
     };
     plan::Reason::ALL.iter().for_each(|one| add(one.explained(), Appearance::Hold));
     plan::Warning::ALL.iter().for_each(|one| add(one.explained(), Appearance::Warning));
+    at_apple::Remark::ALL.iter().for_each(|one| add(one.explained(), Appearance::Warning));
     plan::HealthReason::ALL.iter().for_each(|one| add(one.explained(), Appearance::Health));
     plan::Sync::ALL.iter().for_each(|one| add(one.explained(), Appearance::Sync));
     plan::Expiry::ALL.iter().for_each(|one| add(one.explained(), Appearance::Expiry));

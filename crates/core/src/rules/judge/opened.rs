@@ -20,6 +20,11 @@ impl Objection {
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into() }
     }
+
+    /// A hold, as `seal` and `renew` tell it.
+    pub fn of(hold: &Hold) -> Self {
+        Self::new(hold.reason.as_str(), hold.detail.clone())
+    }
 }
 
 impl std::fmt::Display for Objection {

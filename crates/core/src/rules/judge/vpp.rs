@@ -20,6 +20,9 @@ impl Case<'_> {
     }
 
     pub(super) fn location(&self, live: &LiveVpp) -> Option<Hold> {
+        if self.goes_by_id() {
+            return None;
+        }
         let (ours, theirs) = (self.location_meant()?, live.location.as_deref()?);
         (ours != theirs).then(|| {
             let change = Change::of(&theirs, &ours, self.sha256);

@@ -1,7 +1,7 @@
 //! The decision table in the words of an admin's year. Each row starts from equal worlds, or from
 //! an ordinary renewal, changes one thing, and expects one thing.
 
-use crate::fleet::Desired;
+use crate::fleet::{CheckWithApple, Desired};
 use crate::model::{
     EntryBody, Event, FailureCode, Kind, LedgerEntry, Problem, ProblemCode, Reading, Resource,
     Sha256,
@@ -393,6 +393,31 @@ situations! {
     "the VPP token in Git is for another location than the live one": World::vpp_renewal, |world| {
         world.entry().facts.location = Some("Paris".into());
     } => Held Hold [WrongLocation];
+    "the location has another name in Intune, and Git knows it by its id": World::vpp_renewal, |world| {
+        world.entry().location_id = Some("77".parse().unwrap());
+        world.live_vpp(|live| live.location = Some("London HQ".into()));
+    } => OutOfSync Upload [];
+    "the same, and Apple is never asked": World::vpp_renewal, |world| {
+        world.entry().location_id = Some("77".parse().unwrap());
+        world.live_vpp(|live| live.location = Some("London HQ".into()));
+        world.policy.check_with_apple = CheckWithApple::Off;
+    } => Held Hold [WrongLocation];
+    "two entries have a file for one location at Apple": World::vpp_renewal, |world| {
+        world.entry().location_id = Some("77".parse().unwrap());
+        let mut paris = vpp_entry("Paris", Some("vpp-2"), "BB", NEXT_YEAR);
+        paris.location_id = Some("77".parse().unwrap());
+        world.tenant.vpp.push(paris);
+        world.live_vpps().push(live_vpp("Paris", "vpp-2", THIS_YEAR));
+    } => Held Hold [Duplicate];
+    "the location at Apple is another tenant's, by the base's history": World::vpp_renewal, |world| {
+        world.entry().location_id = Some("77".parse().unwrap());
+        let bound = crate::rules::bindings::Bound {
+            value: tenant("fabrikam", 2).tenant_id,
+            since: "2025-11-20T10:00:00Z".parse().unwrap(),
+            commit: "c".into(),
+        };
+        world.history.add(crate::fleet::Owned::Location("77".parse().unwrap()), bound);
+    } => Held Hold [WrongDestination];
     "London's file lies in Paris's slot": World::vpp, |world| {
         // London's entry was confirmed with this file; Git has moved it to Paris's entry.
         world.entry().file = None;
@@ -1216,6 +1241,8 @@ fn every_hold_that_a_plan_can_tell_has_its_situation() {
             || *reason == R::RecipientMismatch
             // Only the opened file shows these two.
             || matches!(reason, R::WrongKind | R::BadFile)
+            // A plan does not ask Apple.
+            || matches!(reason, R::DeadAtApple | R::LocationUnproved)
             // Without its `allow` line no write is due that it could hold.
             || *reason == R::AppleIdChange
     };

@@ -70,6 +70,19 @@ fn a_move_to_another_location_is_released_by_a_line_that_names_both() {
 }
 
 #[test]
+fn a_location_that_is_known_by_its_id_may_be_called_otherwise() {
+    let mut world = World::vpp_renewal();
+    world.entry().location_id = Some("77".parse().unwrap());
+    world.live_vpp(|live| live.location = Some("London HQ".into()));
+    let token = world.expect_upload();
+    assert!(token.state.warnings.contains(&Warning::LocationRenamed), "{:?}", token.state);
+    // What is there after the upload is still called as Intune calls it.
+    assert_eq!(token.after.unwrap().location.as_deref(), Some("London HQ"));
+    world.live_vpp(|live| live.location = Some("London".into()));
+    assert!(!world.expect_upload().state.warnings.contains(&Warning::LocationRenamed));
+}
+
+#[test]
 fn an_older_token_put_back_by_hand_can_be_replaced_after_review() {
     let mut world = World::vpp();
     world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));

@@ -14,7 +14,7 @@ use applecart_core::rules::bindings::{Bound, History};
 use applecart_core::rules::topics::FirstTopics;
 
 /// The number grows with every change of what is in the file or how it is found.
-const FORMAT: &str = "applecart-bound 3";
+const FORMAT: &str = "applecart-bound 4";
 
 pub(super) struct Stored {
     pub(super) tip: Oid,

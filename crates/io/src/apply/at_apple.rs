@@ -1,0 +1,90 @@
+//! Apple, asked about the VPP tokens that are about to be uploaded. The file is open anyway; a plan, which
+//! opens none, asks nobody.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::StreamExt as _;
+
+use super::files::{Ready, Refused};
+use super::tools::Tools;
+use crate::apple::Apple;
+use applecart_core::apple::location::{Answer, Location};
+use applecart_core::fleet::CheckWithApple;
+use applecart_core::model::{Kind, Sha256};
+use applecart_core::plan::Due;
+use applecart_core::rules::at_apple::Asked;
+use applecart_core::rules::bindings::Bindings;
+
+/// So many tokens are asked about at once; the pace is [`Apple`]'s.
+const BESIDE: usize = 8;
+
+/// The way to Apple, and what it said in this run.
+pub struct AtApple<'a> {
+    apple: &'a Apple,
+    /// Whose each location is.
+    bindings: &'a Bindings<'a>,
+    /// Of which location each file is, by the SHA-256 of the opened file.
+    found: Mutex<BTreeMap<Sha256, Location>>,
+}
+
+impl<'a> AtApple<'a> {
+    pub fn new(apple: &'a Apple, bindings: &'a Bindings<'a>) -> Self {
+        Self { apple, bindings, found: Mutex::default() }
+    }
+
+    /// The location of a file that Apple was asked about.
+    pub(super) fn location(&self, sha256: Sha256) -> Option<Location> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&sha256).cloned()
+    }
+}
+
+/// Asks about every file that was judged and is a VPP token's.
+pub(super) async fn ask_all<'d>(
+    judged: Vec<(&'d Due, Result<Option<Ready>, Refused>)>,
+    tools: &Tools<'_>,
+) -> Vec<(&'d Due, Result<(), Refused>)> {
+    let asked = judged.into_iter().map(|(due, judged)| async move {
+        let ready = match judged {
+            Ok(Some(ready)) => ready,
+            Ok(None) => return (due, Ok(())),
+            Err(refused) => return (due, Err(refused)),
+        };
+        (due, ask(due, &ready, tools).await.map(drop))
+    });
+    futures::stream::iter(asked).buffered(BESIDE).collect().await
+}
+
+/// Asks about a due upload; what is worth knowing of the answer, or why nothing is uploaded.
+pub(super) async fn ask(
+    due: &Due,
+    ready: &Ready,
+    tools: &Tools<'_>,
+) -> Result<Vec<String>, Refused> {
+    let file = due.file().filter(|_| due.kind() == Kind::Vpp);
+    let Some(file) = file.filter(|_| tools.policy.check_with_apple != CheckWithApple::Off) else {
+        return Ok(Vec::new());
+    };
+    let at_apple = tools.at_apple;
+    let answer = at_apple.apple.location(ready.bearer()).await;
+    let verdict = Asked {
+        tenant: &due.tenant,
+        token: &due.token,
+        sha256: file.sha256,
+        past: tools.view.tenant(due.tenant.tenant_id),
+        before: due.before.as_ref(),
+        bindings: Some(at_apple.bindings),
+        policy: tools.policy,
+        today: tools.judged_at().date_time().date_naive(),
+    }
+    .verdict(&answer);
+    if let Answer::Alive(location) = answer {
+        let mut found = at_apple.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.insert(file.sha256, location);
+    }
+    if verdict.holds.is_empty() {
+        Ok(verdict.told().collect())
+    } else {
+        Err(Refused::AtApple(verdict.holds))
+    }
+}

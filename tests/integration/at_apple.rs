@@ -1,0 +1,293 @@
+//! VPP tokens, asked about at Apple before they are sealed, proposed and uploaded.
+
+use applecart_core::model::Kind;
+use applecart_simulator::{Fault, FaultRule, Location, NOTIFICATION_SECRET, location_id};
+
+use crate::world::{Run, VppFile, World, tenant_id};
+
+const ORGANIZATION: &str = "Contoso Ltd";
+
+/// What must happen to a file.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// It is taken and uploaded, and this is told; nothing where it is empty.
+    Taken(&'static str),
+    /// It is neither sealed, nor proposed, nor uploaded, by this code.
+    Refused(&'static str),
+    /// It is taken, uploaded, and found to be of another location.
+    Misplaced,
+}
+
+use Then::{Misplaced, Refused, Taken};
+
+/// What is so at Apple, and what follows by `off`, `warn` and `require`.
+struct Row {
+    name: &'static str,
+    /// Brings it about, and gives the file that somebody downloaded.
+    set: fn(&World) -> VppFile,
+    off: Then,
+    warn: Then,
+    require: Then,
+}
+
+fn told(world: &World, number: u32) -> VppFile {
+    let file = world.vpp_file("London", 364);
+    world.state().answer_with(&file.text, number);
+    file
+}
+
+fn at_london(world: &World, now: Location) -> VppFile {
+    world.state().set_location(ORGANIZATION, "London", now);
+    world.vpp_file("London", 364)
+}
+
+fn silent(world: &World, fault: Fault) -> VppFile {
+    let rule = FaultRule { route: Some("/apple/*".to_owned()), ..FaultRule::always(fault) };
+    world.state().add_fault(rule);
+    world.vpp_file("London", 364)
+}
+
+const ROWS: [Row; 9] = [
+    Row {
+        name: "the right file",
+        set: |world| world.vpp_file("London", 364),
+        off: Taken(""),
+        warn: Taken(""),
+        require: Taken(""),
+    },
+    Row {
+        name: "Paris's file for London",
+        set: |world| world.vpp_file("Paris", 364),
+        off: Misplaced,
+        warn: Refused("wrong-location"),
+        require: Refused("wrong-location"),
+    },
+    Row {
+        name: "location renamed",
+        set: |world| {
+            at_london(world, Location { name: Some("London HQ".into()), ..Location::default() })
+        },
+        // Nobody can tell a new name from another location.
+        off: Refused("wrong-location"),
+        warn: Taken("Apple calls the location \"London HQ\""),
+        require: Taken("Apple calls the location \"London HQ\""),
+    },
+    Row {
+        name: "claimed by another MDM",
+        set: |world| {
+            at_london(world, Location { mdm: Some("Another MDM".into()), ..Location::default() })
+        },
+        off: Taken(""),
+        warn: Refused("external-mdm"),
+        require: Refused("external-mdm"),
+    },
+    Row {
+        name: "revoked",
+        set: |world| told(world, 9625),
+        off: Taken(""),
+        warn: Refused("dead-at-apple"),
+        require: Refused("dead-at-apple"),
+    },
+    Row {
+        name: "expired at Apple",
+        set: |world| told(world, 9621),
+        off: Taken(""),
+        warn: Refused("dead-at-apple"),
+        require: Refused("dead-at-apple"),
+    },
+    Row {
+        name: "wrong country",
+        set: |world| {
+            at_london(world, Location { country: Some("DE".into()), ..Location::default() })
+        },
+        off: Taken(""),
+        warn: Taken("Apple has the location in the country de"),
+        require: Taken("Apple has the location in the country de"),
+    },
+    Row {
+        name: "Apple unreachable",
+        set: |world| silent(world, Fault::Drop),
+        off: Taken(""),
+        warn: Taken("Nothing is held for that"),
+        require: Refused("location-unproved"),
+    },
+    Row {
+        name: "too many requests",
+        set: |world| told(world, 9646),
+        off: Taken(""),
+        warn: Taken("its error 9646"),
+        require: Refused("location-unproved"),
+    },
+];
+
+const SLOW: Row = Row {
+    name: "Apple slow",
+    set: |world| silent(world, Fault::Hang),
+    off: Taken(""),
+    warn: Taken("did not answer in time"),
+    require: Refused("location-unproved"),
+};
+
+/// London's entry, whose location is known by id; with or without a file.
+fn london(world: &World, file: Option<&VppFile>) {
+    let id = format!("    locationId: '{}'\n", location_id(ORGANIZATION, "London"));
+    if let Some(file) = file {
+        world.tokens("contoso").vpp("London", Some("vpp-contoso"), file, &id).commit();
+        return;
+    }
+    let text = format!(
+        "apiVersion: applecart/v1\nkind: Tenant\nname: contoso\ntenantId: {}\nwatch: [vpp]\nvpp:\n  - name: London\n    id: vpp-contoso\n    appleId: vpp@contoso.example\n    organization: {ORGANIZATION}\n    location: London\n{id}",
+        tenant_id("contoso")
+    );
+    world.write("tenants/contoso/tenant.yaml", &text);
+    world.commit("Watch London");
+}
+
+/// One row by one mode: what `seal`, `renew` and `apply` do.
+fn judge(row: &Row, mode: &str, then: Then) {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.write("applecart.yaml", &world.policy(&format!("checkWithApple: {mode}\n")));
+    world.live_of_all_kinds("contoso");
+    world.git(&["config", "user.name", "Test"]);
+    world.git(&["config", "user.email", "test@example.invalid"]);
+    london(&world, None);
+    let file = (row.set)(&world);
+    let download = world.path("sToken.vpptoken");
+    std::fs::write(&download, &file.text).unwrap();
+    let download = download.to_str().unwrap();
+    let sealed = world.run(&["seal", download, "contoso/London", "--dry-run"]);
+    let renewed = world.run(&["renew", "contoso/London", "--file", download]);
+    london(&world, Some(&file));
+    let applied = world.run(&["-vv", "apply"]);
+
+    let what = format!("{} by {mode}", row.name);
+    let all = format!("{sealed:?}\n{renewed:?}\n{applied:?}");
+    let flat = |run: &Run| {
+        let words = format!("{}{}", run.stdout, run.stderr);
+        words.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let codes = (sealed.code, renewed.code, applied.code);
+    let uploads = world.uploads_of("contoso", Kind::Vpp);
+    let expected = match then {
+        Taken(_) => ((0, 0, 0), 1),
+        Refused(_) => ((4, 4, 4), 0),
+        Misplaced => ((0, 0, 3), 1),
+    };
+    assert_eq!((codes, uploads), expected, "{what}: {all}");
+    if let Taken(text) | Refused(text) = then {
+        for run in [&sealed, &renewed, &applied] {
+            assert!(flat(run).contains(text), "{what}: {text:?} is not in {run:?}");
+        }
+    }
+    if mode == "off" {
+        assert_eq!(world.state().counters().apple, 0, "{what}");
+    }
+    // Apple's answers are full of secrets, and nothing but reads was sent to it.
+    let record = world.git(&["log", "--all", "--patch"]);
+    assert!(!format!("{all}{record}").contains(NOTIFICATION_SECRET), "{what}");
+    assert_eq!(world.state().violations(), [], "{what}");
+}
+
+#[test]
+fn whatever_is_so_at_apple_nobody_asks_by_off() {
+    for row in &ROWS {
+        judge(row, "off", row.off);
+    }
+}
+
+#[test]
+fn nothing_dead_and_nothing_of_another_location_is_uploaded_by_warn() {
+    for row in &ROWS {
+        judge(row, "warn", row.warn);
+    }
+}
+
+#[test]
+fn nothing_that_apple_does_not_prove_is_uploaded_by_require() {
+    for row in &ROWS {
+        judge(row, "require", row.require);
+    }
+}
+
+#[test]
+fn an_apple_that_hangs_is_waited_for_and_then_left_alone() {
+    std::thread::scope(|threads| {
+        for (mode, then) in [("off", SLOW.off), ("warn", SLOW.warn), ("require", SLOW.require)] {
+            threads.spawn(move || judge(&SLOW, mode, then));
+        }
+    });
+}
+
+/// A world in which Apple is asked, with London's file in Intune and its location learnt.
+fn learnt() -> World {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.renewal_of("contoso", Kind::Vpp);
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+    world
+}
+
+#[test]
+fn the_location_is_recorded_and_bound_to_the_tenant() {
+    let world = learnt();
+    let id = location_id(ORGANIZATION, "London");
+    let shown = world.run(&["ledger", "show", "contoso", "--format", "json"]).ends_with(0).json();
+    for entry in shown["entries"].as_array().unwrap() {
+        let event = entry["event"].as_str().unwrap();
+        let expected = ["intended", "applied", "confirmed"].contains(&event);
+        assert_eq!(entry["locationId"] == id.as_str(), expected, "{event}");
+    }
+    // Git names no id, the record does: another location of the same name is another one.
+    world.state().set_location(
+        ORGANIZATION,
+        "London II",
+        Location { name: Some("London".into()), ..Location::default() },
+    );
+    let other = world.vpp_file("London II", 365);
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &other, "").commit();
+    world.run(&["apply"]).ends_with(4).says("wrong-location").says(&id);
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
+    // Nor does it go to another tenant, whose file looks the same.
+    world.live_of_all_kinds("fabrikam");
+    world.renew("fabrikam", Kind::Vpp);
+    world.run(&["apply", "--select", "fabrikam"]).ends_with(4).says("wrong-destination");
+    assert_eq!(world.uploads_of("fabrikam", Kind::Vpp), 0);
+}
+
+#[test]
+fn a_fleet_of_sealed_tokens_is_asked_about_by_check() {
+    let world = learnt();
+    let before = world.state().counters();
+    world.run(&["check", "--apple", "--all"]).ends_with(0).says("1 alive").says("London");
+    let counters = world.state().counters();
+    assert_eq!((counters.requests, counters.apple), (before.requests, before.apple + 1));
+    // The password of the account is changed: nothing in Intune or Git says so.
+    let file = world.vpp_file("London", 364);
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
+    world.state().answer_with(&file.text, 9625);
+    let checked = world.run(&["check", "--apple"]).ends_with(4).says("dead-at-apple");
+    assert!(!checked.stdout.contains(NOTIFICATION_SECRET));
+    let json = world.run(&["check", "--apple", "--format", "json"]).ends_with(4).json();
+    assert_eq!(json["tokens"][0]["found"], "dead");
+    let rule = FaultRule { route: Some("/apple/*".to_owned()), ..FaultRule::always(Fault::Drop) };
+    world.state().add_fault(rule);
+    world.run(&["check", "--apple"]).ends_with(3).says("unknown");
+}
+
+#[test]
+fn seal_writes_the_location_that_apple_names() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.renewal_of("contoso", Kind::Vpp);
+    let download = world.path("sToken.vpptoken");
+    std::fs::write(&download, world.vpp_file("London", 365).text).unwrap();
+    let line = format!("+    locationId: {}", location_id(ORGANIZATION, "London"));
+    let download = download.to_str().unwrap();
+    let sealed = world.run(&["seal", download, "contoso/London", "--dry-run"]).ends_with(0);
+    assert!(sealed.stdout.replace(['"', '\''], "").contains(&line), "{}", sealed.stdout);
+    // Without Intune nobody is asked.
+    let apple = world.state().counters().apple;
+    world.run(&["seal", download, "contoso/London", "--dry-run", "--offline"]).ends_with(0);
+    assert_eq!(world.state().counters().apple, apple);
+}
