@@ -17,7 +17,7 @@ use applecart_core::apple::location::Silence;
 /// `service/config` that is known.
 const GAP: Duration = Duration::from_millis(100);
 /// How long one answer may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// After so many silences in a row Apple is left alone for the rest of the run: a fleet would else wait for
 /// each of its tokens.
 const GIVE_UP: u32 = 3;
