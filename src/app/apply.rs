@@ -107,6 +107,7 @@ pub fn run(
         let session = Session {
             dead_runs: dead_runs(past),
             retry: options.retry,
+            apple: session::asks_apple(&loaded).then_some(&apple),
             ..Session::new(context, &loaded, &selection, (&past.known, &past.history))
         };
         session.plan(&connector).await

@@ -654,7 +654,7 @@ fn tenants(
             return Ok(Vec::new());
         }
     };
-    let read = session::read_live(context, &connector, loaded, selection);
+    let read = session::read_live(context, (&connector, None), loaded, selection);
     let live = block_on(read)?;
     checks.extend(permissions::check(context, loaded, selection, &connector, &live)?);
     let overrides = context.environment.overrides()?;

@@ -83,7 +83,8 @@ fn live(
 ) -> Result<Option<Unknown>, AppError> {
     let loaded = session::load(context, Tree::Commit, Reach::Remote, selection)?.for_reading();
     let connector = session::connector(context)?;
-    let seen = super::block_on(session::read_live(context, &connector, &loaded, selection))?;
+    let seen =
+        super::block_on(session::read_live(context, (&connector, None), &loaded, selection))?;
     for tenant in session::selected(&loaded.fleet, selection) {
         let Some(live) = seen.get(&tenant.name) else { continue };
         for token in tokens.iter_mut().filter(|one| one.tenant_id == Some(tenant.tenant_id)) {

@@ -219,7 +219,9 @@ fn plan(context: &Context, Options { selection, sinks, .. }: &Options) -> Result
         // Intune is asked for nobody who is not told.
         wanted_sinks(&loaded.policy.notify, sinks)?;
         let connector = session::signed_in(context, loaded, selection)?;
-        let live = block_on(session::read_live(context, &connector, loaded, selection))?;
+        let apple = session::asked_apple(context, loaded)?;
+        let ways = (&connector, apple.as_ref());
+        let live = block_on(session::read_live(context, ways, loaded, selection))?;
         Ok(Intune::Read(live, Source::Live))
     })
 }

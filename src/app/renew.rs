@@ -219,7 +219,7 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
         WhichTokens::DueWithin(_) => options.selection.clone(),
     };
     let connector = session::signed_in(context, &ground.loaded, &selection)?;
-    let reading = session::read_live(context, &connector, &ground.loaded, &selection);
+    let reading = session::read_live(context, (&connector, None), &ground.loaded, &selection);
     let live = super::block_on(reading)?;
     let now = context.now();
     let selected = session::selected(&ground.loaded.fleet, &selection);

@@ -11,6 +11,7 @@ mod live;
 mod loaded;
 mod past;
 mod record;
+mod revoked;
 pub mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 
 pub use live::{
-    NO_PROFILE, apple, connector, must_sign_in, read_each, read_live, read_tenant, request,
-    signed_in,
+    NO_PROFILE, apple, asked_apple, asks_apple, connector, must_sign_in, read_each, read_live,
+    read_tenant, request, signed_in,
 };
 pub use loaded::{
     Loaded, Proposed, Tree, Unknown, brings_none, ledger_policy, load, policy_of, selected,
@@ -37,6 +38,7 @@ use applecart_core::plan::{
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::downloads::Downloads;
 use applecart_core::rules::last_known::{Remembered, SeenToken};
+use applecart_io::apple::Apple;
 use applecart_io::git::Repo;
 use applecart_io::intune::{Connector, KeyRequest};
 use applecart_io::store::{ApplyLock, Holder, Ledger};
@@ -133,9 +135,11 @@ pub fn plan(
     let clone = first.seen_in(clone::state(context, &loaded, wanted.reach));
     let (Past { known, notes, .. }, planned) = match intune(&loaded)? {
         Intune::Graph(connector) => {
+            let apple = asked_apple(context, &loaded)?;
             let plan_of = async |past: &Past| {
                 let known = (&past.known, &past.history);
-                Session::new(context, &loaded, selection, known).plan(&connector).await
+                let session = Session::new(context, &loaded, selection, known);
+                Session { apple: apple.as_ref(), ..session }.plan(&connector).await
             };
             super::block_on(plan_undisturbed(first, past_now, plan_of))??
         }
@@ -198,6 +202,8 @@ pub struct Session<'a> {
     pub selection: &'a Selection,
     pub known: &'a Result<LedgerView, Unknown>,
     pub history: &'a History,
+    /// The way to Apple, where Apple is asked.
+    pub apple: Option<&'a Apple>,
     pub dead_runs: BTreeSet<String>,
     /// Files that failed are tried again at once.
     pub retry: bool,
@@ -214,12 +220,14 @@ impl<'a> Session<'a> {
             Ok(view) => dead_runs(context, &loaded.repo, view),
             Err(_) => BTreeSet::new(),
         };
-        Self { context, loaded, selection, known, history, dead_runs, retry: false }
+        let (apple, retry) = (None, false);
+        Self { context, loaded, selection, known, history, apple, dead_runs, retry }
     }
 
     /// Reads Intune and makes the plan of it.
     pub async fn plan(&self, connector: &Connector) -> Result<Planned, AppError> {
-        let mut live = read_live(self.context, connector, self.loaded, self.selection).await;
+        let ways = (connector, self.apple);
+        let mut live = read_live(self.context, ways, self.loaded, self.selection).await;
         let planned = self.make(&live, plan::Source::Live)?;
         if self.read_keys(connector, &planned, &mut live).await {
             return self.make(&live, plan::Source::Live);

@@ -50,7 +50,9 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
             tenants.map(|tenant| (tenant.name.clone(), not_asked())).collect()
         } else {
             let connector = session::signed_in(context, loaded, selection)?;
-            block_on(session::read_live(context, &connector, loaded, selection))?
+            let apple = session::asked_apple(context, loaded)?;
+            let ways = (&connector, apple.as_ref());
+            block_on(session::read_live(context, ways, loaded, selection))?
         };
         Ok(Intune::Read(live, Source::Live))
     };

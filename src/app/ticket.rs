@@ -152,7 +152,9 @@ fn plan(
             return Err(TicketError::NoSink.into());
         }
         let connector = session::signed_in(context, loaded, selection)?;
-        *live = block_on(session::read_live(context, &connector, loaded, selection))?;
+        let apple = session::asked_apple(context, loaded)?;
+        let ways = (&connector, apple.as_ref());
+        *live = block_on(session::read_live(context, ways, loaded, selection))?;
         Ok(Intune::Read(live.clone(), Source::Live))
     })
 }

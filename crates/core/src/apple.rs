@@ -11,6 +11,7 @@
 //! * `content`: which of all that a file is.
 //! * [`push`], [`enrollment`], [`vpp`]: one file each, read and judged.
 //! * [`location`]: what Apple answers when it is asked about a VPP token.
+//! * [`revoked`]: which push certificates Apple took back.
 //! * [`inspect()`]: all of it for a file of any kind.
 //! * [`secrets_in`]: whether bytes from anywhere hold something that must not lie open.
 //!
@@ -33,6 +34,7 @@ mod other;
 mod pem;
 pub mod push;
 mod radix64;
+pub mod revoked;
 mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -44,6 +46,7 @@ mod x509;
 pub use crate::sealed::SecretKind;
 pub use finding::{Finding, FindingCode, Parsed, Severity, Verdict};
 pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request, inspect};
+pub use issuer::Authority;
 pub use key::{key_identity, public_key_file, request_file, requested_key};
 pub use other::classify;
 pub use secret::{Secrets, secrets_in};

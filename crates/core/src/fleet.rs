@@ -53,7 +53,7 @@ pub use places::{TokenLines, token_lines};
 pub use policy::{
     Accepted, AcceptedFinding, Auth, CheckWithApple, Cloud, CredentialKind, DepTokenWire,
     INTUNE_MDM_NAMES, LEDGER_BRANCH, LedgerSigning, Move, NOTES_BRANCH, Owners, Policy,
-    PushCertificateWire, Signing, VppTokenWire, Wire,
+    PushCertificateWire, Signing, SyncStale, VppTokenWire, Wire,
 };
 pub use raw::API_VERSION;
 pub use schema::{schema_of, schemas};

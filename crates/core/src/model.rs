@@ -33,7 +33,7 @@ pub use identity::{
 };
 pub use live::{
     LiveEnrollment, LivePush, LiveTenant, LiveToken, LiveVpp, Problem, ProblemCode, Reading,
-    Resource,
+    Resource, Revocation,
 };
 pub use outcome::Outcome;
 pub use record::{

@@ -35,4 +35,5 @@ pub mod requests;
 pub mod stated;
 pub mod subject;
 pub mod topics;
+pub mod touched;
 pub mod verdicts;

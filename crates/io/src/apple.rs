@@ -8,6 +8,7 @@
 
 mod get;
 mod location;
+mod revoked;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -23,6 +23,7 @@ mod policies;
 pub mod program;
 mod propose;
 mod readings;
+mod revoked;
 mod signatures;
 mod snapshot;
 mod stand_in;

@@ -9,6 +9,7 @@
 mod enrollment;
 mod extensions;
 mod request;
+mod revoked;
 pub(super) mod service;
 mod vpp;
 

@@ -42,6 +42,7 @@ pub(super) enum Content {
     Nothing,
     Json(Value),
     Text { media_type: &'static str, text: String },
+    Bytes { media_type: &'static str, bytes: Vec<u8> },
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +121,7 @@ fn respond(reply: Reply, truncate: bool) -> Response<Body> {
         Content::Nothing => (None, Vec::new()),
         Content::Json(value) => (Some("application/json"), value.to_string().into_bytes()),
         Content::Text { media_type, text } => (Some(media_type), text.into_bytes()),
+        Content::Bytes { media_type, bytes } => (Some(media_type), bytes),
     };
     if let Some(media_type) = media_type {
         headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));

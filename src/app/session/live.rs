@@ -7,9 +7,10 @@ use std::sync::Arc;
 use futures::{FutureExt as _, StreamExt as _};
 
 use super::loaded::{Loaded, selected};
+use super::revoked::Revoked;
 use crate::app::{AppError, Context};
-use applecart_core::fleet::{Policy, Tenant};
-use applecart_core::model::{LiveTenant, Problem, ProblemCode, TenantName};
+use applecart_core::fleet::{CheckWithApple, Policy, Tenant};
+use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Reading, TenantName};
 use applecart_core::plan::Selection;
 use applecart_io::apple::{Apple, Place};
 use applecart_io::intune::{Connector, ConnectorOptions, ReadRequest, Turn, Turns};
@@ -71,21 +72,43 @@ pub fn must_sign_in<'a>(
     first.map_or(Ok(()), |error| Err(error.into()))
 }
 
+/// Whether a run asks what Apple knows of credentials in Intune.
+pub fn asks_apple(loaded: &Loaded) -> bool {
+    loaded.blind.is_none() && loaded.policy.check_with_apple != CheckWithApple::Off
+}
+
+/// The way to Apple, where a run asks that.
+pub fn asked_apple(context: &Context, loaded: &Loaded) -> Result<Option<Apple>, AppError> {
+    asks_apple(loaded).then(|| apple(context)).transpose()
+}
+
 /// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in
-/// its own answer.
+/// its own answer. Meanwhile Apple is asked which push certificates it took back, where it is to be.
 pub async fn read_live(
     context: &Context,
-    connector: &Connector,
+    (connector, apple): (&Connector, Option<&Apple>),
     loaded: &Loaded,
     selection: &Selection,
 ) -> BTreeMap<TenantName, LiveTenant> {
     if loaded.blind.is_some() {
         return BTreeMap::new();
     }
-    let asked = selected(&loaded.fleet, selection)
+    let asked: Vec<_> = selected(&loaded.fleet, selection)
         .map(|tenant| (tenant.name.clone(), request(&loaded.policy, tenant)))
         .collect();
-    read_each(context, connector, asked).await
+    let watches = |tenant: &Tenant| tenant.watches(Kind::Push);
+    let apple = apple.filter(|_| selected(&loaded.fleet, selection).any(watches));
+    let revoked = async {
+        let list = Revoked::of(&loaded.repo, apple?, context.real_now());
+        Some(list.await)
+    };
+    let (mut live, revoked) = futures::join!(read_each(context, connector, asked), revoked);
+    for tenant in live.values_mut() {
+        if let (Some(revoked), Reading::Present(push)) = (&revoked, &mut tenant.push) {
+            revoked.mark(push);
+        }
+    }
+    live
 }
 
 /// Reads tenants, many at once; a problem instead of a request is that tenant's answer.

@@ -17,37 +17,60 @@ use super::name::Name;
 use super::x509::{X509, rsa_key};
 use super::{Finding, FindingCode};
 
-/// The pinned authority's name in RFC 4514, as its certificates have it.
-const AUTHORITY: &str = "C=US,O=Apple Inc.,OU=Apple Certification Authority,CN=Apple Application Integration 2 Certification Authority";
+/// The authority's certificate, as Apple publishes it (AppleAAI2CA.cer on its page of certificate
+/// authorities). A test holds it to its SHA-256, to Apple's root, and to the key identifier that Apple's push
+/// certificates name.
+const CERTIFICATE: &[u8] = include_bytes!("AppleAAI2CA.cer");
 /// sha256WithRSAEncryption (RFC 4055), the one algorithm that is taken from this authority.
 const SHA256_WITH_RSA: der::asn1::ObjectIdentifier =
     der::asn1::ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-/// The modulus of its RSA key, from AppleAAI2CA.cer on Apple's page of certificate authorities
-/// (SHA-256 d3496f4b…023d6). Its certificate chains to Apple Root CA, and it verifies a push
-/// certificate that Apple issued in 2021. A test holds it to the key identifier that Apple's push
-/// certificates name.
-const MODULUS: &str = "\
-b848a1676c56089de570c546f4af85e3bd3adea1e7d9a8363c1962a57c15a047b36b811b10acfed874e60e35\
-    b0584f74d8a3feed2deea4732559d496dc26cf9d278b549cdc92b1e03312186299c8b9af3618a46a8191a715\
-    6ddddd0f2dcc05811d7d10cc2989a3c90c99aaa2ecd901676907023c17bf442824b1c42c35d6b102000825ef\
-    50a707db25c6c34f6f5b87be2af193a7d46c5eb2392e04a9e16d1c3bae39713f04f3b9f4579d23004f99835e\
-    9ff00c0158beb5d1ecd7b27ec265e2f1ec3ca6fc6edb56b3ee0a06b20b4bc9a2f0f131f6aede356cc3805e50\
-    6390b6ba6d5cc0e39f26834a1dde9ba9b05a6ffb9b6b81ecdddf32defc2e42a2ca785ad7";
 /// The public exponent 65537, which all of these authorities have.
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// An RSA key of an authority.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pin {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
 }
 
-/// The pinned key. The constant is hexadecimal; a test would fail if it were not.
-static APPLE: LazyLock<Pin> = LazyLock::new(|| Pin {
-    modulus: hex::decode(MODULUS).unwrap_or_default(),
-    exponent: EXPONENT.to_vec(),
-});
+/// Who issues push certificates, and signs the list of those that were revoked.
+#[derive(Clone)]
+pub struct Authority {
+    name: Name,
+    pin: Pin,
+}
+
+/// Apple's own. The constant is a certificate with an RSA key; a test would fail if it were not.
+static APPLE: LazyLock<Option<Authority>> = LazyLock::new(|| Authority::read(CERTIFICATE));
+
+impl Authority {
+    /// Apple's, which is pinned.
+    pub fn apples() -> Option<&'static Self> {
+        APPLE.as_ref()
+    }
+
+    /// Another one, by the DER of its certificate. It stands in for Apple's where a simulator does.
+    pub fn read(certificate: &[u8]) -> Option<Self> {
+        let certificate = X509::read(certificate).ok()?;
+        Some(Self { name: certificate.subject()?, pin: Pin::of(&certificate)? })
+    }
+
+    /// Compared by value: two encoders may spell one name in different string types.
+    pub(super) fn is_named(&self, name: &Name) -> bool {
+        self.name == *name
+    }
+
+    /// Whether its key made a signature over the message, with this algorithm.
+    pub(super) fn signed(
+        &self,
+        algorithm: der::asn1::ObjectIdentifier,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        algorithm == SHA256_WITH_RSA && self.pin.verifies(message, signature)
+    }
+}
 
 /// The modulus of Apple Root CA's RSA key, from AppleIncRootCertificate.cer on the same page. A test
 /// holds it to the key identifier that the certificates under it name.
@@ -87,28 +110,20 @@ impl Pin {
 
 /// Says so when Apple did not, or may not have, signed a certificate.
 pub(super) fn judge(certificate: &X509) -> Option<Finding> {
-    against(certificate, &APPLE)
-}
-
-fn against(certificate: &X509, pin: &Pin) -> Option<Finding> {
-    if !is_apple(&certificate.issuer) {
+    let Some(authority) = Authority::apples().filter(|apple| apple.is_named(&certificate.issuer))
+    else {
         return Some(Finding::new(
             FindingCode::IssuerUnknown,
             "its issuer is not the Apple authority that signs MDM push certificates, so it is not proved that Apple made it. Check where the file comes from",
         ));
-    }
-    if signed_by(certificate, pin) {
+    };
+    if authority.pin.signed(certificate) {
         return None;
     }
     Some(Finding::new(
         FindingCode::IssuerForged,
         "it names Apple's authority as its issuer, but Apple's key did not sign it: it was altered, damaged or forged. Download it again at Apple's push portal",
     ))
-}
-
-/// Compared by value: two encoders may spell one name in different string types.
-fn is_apple(issuer: &Name) -> bool {
-    issuer.to_string().eq_ignore_ascii_case(AUTHORITY)
 }
 
 fn signed_by(certificate: &X509, pin: &Pin) -> bool {
@@ -150,11 +165,12 @@ mod tests {
 
     #[test]
     fn the_pinned_keys_are_the_ones_that_apples_certificates_name() {
+        let apple = Authority::apples().unwrap();
         // RFC 5280 §4.2.1.2 (1): SHA-1 of the RSAPublicKey. Apple's push certificates carry the
         // first as authorityKeyIdentifier, and Apple's authorities the second.
         for (pin, identifier) in [
-            (&APPLE, "F7BE7C216091DB3D1B7BD83A328169DF9E6C7F9B"),
-            (&ROOT, "2BD06947947609FEF46B8D2E40A6F7474D7F085E"),
+            (&apple.pin, "F7BE7C216091DB3D1B7BD83A328169DF9E6C7F9B"),
+            (&*ROOT, "2BD06947947609FEF46B8D2E40A6F7474D7F085E"),
         ] {
             let mut key = vec![0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0x00];
             key.extend(&pin.modulus);
@@ -162,6 +178,20 @@ mod tests {
             let sha1 = &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
             assert_eq!(hex::encode_upper(aws_lc_rs::digest::digest(sha1, &key)), identifier);
         }
+    }
+
+    /// The same digest stands in THREAT-MODEL.md, for whoever compares it with Apple's page.
+    #[test]
+    fn the_pinned_authority_is_apples_own_certificate() {
+        let sha256 = "d3496f4b73cd67aab9f2fcb1d5aa41f8dc457769c455c792b70ddb19e92023d6";
+        assert_eq!(hex::encode(Sha256::digest(CERTIFICATE)), sha256);
+        assert!(include_str!("../../../../THREAT-MODEL.md").contains(sha256));
+        let certificate = X509::read(CERTIFICATE).ok().unwrap();
+        assert!(ROOT.signed(&certificate) && certificate.is_authority());
+        assert_eq!(
+            Authority::apples().unwrap().name.to_string(),
+            "C=US,O=Apple Inc.,OU=Apple Certification Authority,CN=Apple Application Integration 2 Certification Authority"
+        );
     }
 
     #[test]

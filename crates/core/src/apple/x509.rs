@@ -53,16 +53,8 @@ impl X509 {
         let public_key =
             tbs.subject_public_key_info.to_der().map_err(|_| unreadable("public key"))?;
         let mut budget = Budget::default();
-        let issuer = tbs.issuer.to_der().map_err(|_| unreadable("issuer"))?;
-        let issuer = first(&issuer, &mut budget)
-            .and_then(|(element, _)| Name::read(&element, &mut budget))
-            .map_err(|_| unreadable("issuer"))?;
-        // The octets as they stand, not as the decoder would write them again.
-        let signed = first(der, &mut budget)
-            .and_then(|(whole, _)| whole.inside().expect(SEQUENCE, &mut budget))
-            .map_err(|_| unreadable("structure"))?
-            .whole
-            .to_vec();
+        let issuer = name_of(&tbs.issuer).ok_or_else(|| unreadable("issuer"))?;
+        let signed = signed_part(der).ok_or_else(|| unreadable("structure"))?.to_vec();
         let key_identifier = tbs
             .extensions
             .iter()
@@ -93,6 +85,11 @@ impl X509 {
     /// The subject's UID, when there is exactly one and it is an MDM topic.
     pub(super) fn topic(&self) -> Option<Topic> {
         self.subject_text(UID)?.parse().ok()
+    }
+
+    /// The subject's whole name.
+    pub(super) fn subject(&self) -> Option<Name> {
+        name_of(&self.certificate.tbs_certificate.subject)
     }
 
     /// The subject's common name, when there is exactly one.
@@ -138,6 +135,21 @@ impl X509 {
     pub(super) fn algorithm(&self) -> ObjectIdentifier {
         self.certificate.signature_algorithm.oid
     }
+}
+
+/// A name that the decoder read, as it is compared here.
+pub(super) fn name_of(name: &x509_cert::name::Name) -> Option<Name> {
+    let (der, mut budget) = (name.to_der().ok()?, Budget::default());
+    let (element, _) = first(&der, &mut budget).ok()?;
+    Name::read(&element, &mut budget).ok()
+}
+
+/// What the signature of a certificate or of a list is over: the octets as they stand, not as the decoder
+/// would write them again.
+pub(super) fn signed_part(der: &[u8]) -> Option<&[u8]> {
+    let mut budget = Budget::default();
+    let (whole, _) = first(der, &mut budget).ok()?;
+    Some(whole.inside().expect(SEQUENCE, &mut budget).ok()?.whole)
 }
 
 /// Octets of the modulus of an RSA key, given as SubjectPublicKeyInfo; `None` for other keys.

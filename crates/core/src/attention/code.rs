@@ -138,6 +138,10 @@ causes! {
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.
     RenewalDue = Notice, Expiry::RenewalDue.as_str();
+    /// Apple's list of revoked certificates could not be had.
+    RevocationUnknown = Notice, own!("revocation-unknown");
+    /// Another hand changed it in Intune, and nothing that is compared differs.
+    TouchedOutsideGit = Notice, own!("touched-outside-git");
     /// The Apple Account in Git is not the one in Intune.
     AppleIdDiffers = Notice, Warning::AppleIdDiffers.as_str();
     /// The Apple Account that a credential depends on may go, or is nobody's of the customer.
@@ -188,6 +192,7 @@ impl Cause {
             | Self::RenewalDue
             | Self::AppleIdDiffers
             | Self::OwnerRisk
+            | Self::TouchedOutsideGit
             | Self::ExpiryUnknown
             | Self::HoldReleased
             | Self::OutOfSync
@@ -197,6 +202,7 @@ impl Cause {
             | Self::Failing(_) => true,
             Self::Held(reason) => !matches!(reason, Reason::Suspended | Reason::SuspensionEnded),
             Self::RecordChanges
+            | Self::RevocationUnknown
             | Self::SettingsInvalid
             | Self::AlarmsEnd
             | Self::LedgerMoved

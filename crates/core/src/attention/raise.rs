@@ -35,6 +35,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     if input.ledger.is_none() {
         matters.extend(ledger_unknown(input));
     }
+    matters.extend(revocation_unknown(input));
     matters.extend(notes_unknown(input));
     matters.extend(notes_broken(input));
     matters.extend(deserted(input));
@@ -160,6 +161,15 @@ fn ledger_unknown(input: &Input<'_>) -> Option<Matter> {
     let problems = input.plan.tenants.iter().flat_map(|tenant| &tenant.problems);
     let problem = problems.into_iter().find(|one| is_of_fleet(one.code))?;
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(problem, "TENANT")))
+}
+
+/// Apple's list is one for the whole fleet.
+fn revocation_unknown(input: &Input<'_>) -> Option<Matter> {
+    let why = input.plan.revocation_unknown.as_ref()?;
+    let (meaning, next) = of_table(Cause::RevocationUnknown);
+    let message = format!("{why}. {meaning}");
+    let words = Words::of_code(message, next, "TENANT", "TENANT");
+    Some(of_fleet(Cause::RevocationUnknown, words))
 }
 
 /// Nobody knows what people recorded, or what of the fleet as a whole was told: that is one matter as well.

@@ -159,6 +159,8 @@ impl Fleet {
                 let entry = git.push.as_mut().unwrap();
                 entry.facts.apple_id = Some("mdm@gmail.com".into());
             }
+            Cause::RevocationUnknown => self.plan.revocation_unknown = Some("no answer".into()),
+            Cause::TouchedOutsideGit => state.touched = Some(at("2026-11-20T11:00:00Z")),
             Cause::AppleIdDiffers => state.warnings.push(Warning::AppleIdDiffers),
             Cause::Expired => state.expiry = Expiry::Expired,
             Cause::Critical => state.expiry = Expiry::Critical,
@@ -332,6 +334,7 @@ impl Fleet {
         fleet.plan.tenants.clear();
         (fleet.plan.record_changed, fleet.plan.settings_invalid) = (None, None);
         fleet.plan.quieter_then.clear();
+        fleet.plan.revocation_unknown = None;
         (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
         (fleet.tickets, fleet.select) = (None, Vec::new());
         fleet

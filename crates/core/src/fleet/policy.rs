@@ -18,6 +18,21 @@ pub const NOTES_BRANCH: &str = "applecart/notes";
 /// name, so a part is looked for.
 pub const INTUNE_MDM_NAMES: [&str; 2] = ["intune", "microsoft"];
 
+/// How old the last sync of a token with Apple may be before that is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncStale {
+    pub enrollment: Duration,
+    pub vpp: Duration,
+}
+
+/// Intune syncs enrollment tokens every 12 hours and VPP tokens every day by itself, so three days are
+/// at least two missed turns.
+impl Default for SyncStale {
+    fn default() -> Self {
+        Self { enrollment: Duration::days(3), vpp: Duration::days(3) }
+    }
+}
+
 /// The checked settings of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -33,6 +48,8 @@ pub struct Policy {
     pub critical: Duration,
     /// How old the reading of a tenant may be before that is told.
     pub drift_within: Duration,
+    /// How old the last sync with Apple may be.
+    pub sync_stale: SyncStale,
     /// The largest share of the fleet, in percent, that one apply may write to.
     pub max_share_percent: u32,
     /// The largest number of tenants that one apply may write to.
@@ -246,6 +263,14 @@ impl Policy {
         if self.drift_within < then.drift_within {
             let [now, later] = [self.drift_within, then.drift_within].map(|it| it.num_minutes());
             less.push(format!("drift is told within {later} minutes instead of {now}"));
+        }
+        for (kind, now, later) in [
+            (Kind::Enrollment, self.sync_stale.enrollment, then.sync_stale.enrollment),
+            (Kind::Vpp, self.sync_stale.vpp, then.sync_stale.vpp),
+        ] {
+            if now < later {
+                less.push(format!("a sync of {kind} tokens that stays out is told later"));
+            }
         }
         if self.tickets.is_some() && self.tickets != then.tickets {
             less.push("tickets are opened elsewhere, otherwise or not at all".to_owned());

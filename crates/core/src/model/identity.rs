@@ -28,7 +28,9 @@ pub enum IdentityError {
     Serial,
     #[error("an MDM push topic starts with com.apple.mgmt, such as com.apple.mgmt.External.<uuid>")]
     Topic,
-    #[error("Apple's id of a location is 1 to 64 letters, digits and `-`, such as 2049025000431439")]
+    #[error(
+        "Apple's id of a location is 1 to 64 letters, digits and `-`, such as 2049025000431439"
+    )]
     LocationId,
     #[error("a kind is one of push, enrollment, vpp")]
     Kind,

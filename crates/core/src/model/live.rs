@@ -161,6 +161,21 @@ pub struct LivePush {
     pub apple_id: Option<String>,
     /// `certificateUploadFailureReason`, null when healthy.
     pub failure: Option<String>,
+    /// Whether Apple took it back. Apple tells, not Intune.
+    pub revocation: Revocation,
+}
+
+/// What Apple's list of revoked certificates says of a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Revocation {
+    /// Nobody asked.
+    #[default]
+    NotAsked,
+    /// It is proved not to be revoked.
+    No,
+    Since(Timestamp),
+    /// And why.
+    Unknown(String),
 }
 
 impl LivePush {

@@ -2,14 +2,10 @@
 
 use chrono::Duration;
 
+use super::input::Input;
 use super::types::{Expiry, Health, HealthReason};
 use crate::fleet::Policy;
-use crate::model::{LiveEnrollment, LivePush, LiveToken, LiveVpp, Timestamp};
-
-/// A token that has not synced for this long is stale. Intune syncs enrollment every 12 hours
-/// and VPP every day by itself (graph-facts: delta sync, daily sync), so three days are at least
-/// two missed turns.
-const STALE: Duration = Duration::days(3);
+use crate::model::{LiveEnrollment, LivePush, LiveToken, LiveVpp, Revocation, Timestamp};
 
 /// Where an expiry stands.
 pub(super) fn expiry(expires: Option<Timestamp>, now: Timestamp, policy: &Policy) -> Expiry {
@@ -27,11 +23,12 @@ pub(super) fn expiry(expires: Option<Timestamp>, now: Timestamp, policy: &Policy
 }
 
 /// Whether a token in Intune works, and why not.
-pub(super) fn health(live: LiveToken<'_>, now: Timestamp) -> (Health, Vec<HealthReason>) {
+pub(super) fn health(live: LiveToken<'_>, input: &Input<'_>) -> (Health, Vec<HealthReason>) {
+    let (now, stale) = (input.now, &input.policy.sync_stale);
     let reasons = match live {
         LiveToken::Push(live) => push(live),
-        LiveToken::Enrollment(live) => enrollment(live, now),
-        LiveToken::Vpp(live) => vpp(live, now),
+        LiveToken::Enrollment(live) => enrollment(live, now, stale.enrollment),
+        LiveToken::Vpp(live) => vpp(live, now, stale.vpp),
     };
     let is_known = |reason: &HealthReason| *reason != HealthReason::StateUnknown;
     let health = match (reasons.is_empty(), reasons.iter().any(is_known)) {
@@ -42,40 +39,57 @@ pub(super) fn health(live: LiveToken<'_>, now: Timestamp) -> (Health, Vec<Health
     (health, reasons)
 }
 
-/// Graph tells only the last upload's failure.
+/// Graph tells only the last upload's failure, and Apple's list that it was revoked.
 fn push(live: &LivePush) -> Vec<HealthReason> {
-    live.failure.iter().map(|_| HealthReason::TokenInvalid).collect()
-}
-
-fn enrollment(live: &LiveEnrollment, now: Timestamp) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
-    match live.last_sync_error_code {
-        0 => {}
-        3 => reasons.push(HealthReason::TermsNotAccepted),
-        _ => reasons.push(HealthReason::SyncFailing),
+    if matches!(live.revocation, Revocation::Since(_)) {
+        reasons.push(HealthReason::Revoked);
     }
-    if live.last_successful_sync.is_some_and(|at| now.since(at) > STALE) {
-        reasons.push(HealthReason::SyncStale);
+    if live.failure.is_some() {
+        reasons.push(HealthReason::TokenInvalid);
     }
     reasons
 }
 
+/// Whether the last sync that worked is too long ago. Of a token that has never synced counts when it came
+/// into Intune.
+fn is_stale(
+    synced: Option<Timestamp>,
+    modified: Option<Timestamp>,
+    now: Timestamp,
+    stale: Duration,
+) -> bool {
+    synced.or(modified).is_some_and(|at| now.since(at) > stale)
+}
+
+/// A sync that stays out is told by itself only where nothing that is known explains it.
+fn enrollment(live: &LiveEnrollment, now: Timestamp, stale: Duration) -> Vec<HealthReason> {
+    match live.last_sync_error_code {
+        0 if is_stale(live.last_successful_sync, live.last_modified, now, stale) => {
+            vec![HealthReason::SyncStale]
+        }
+        0 => Vec::new(),
+        3 => vec![HealthReason::TermsNotAccepted],
+        _ => vec![HealthReason::SyncFailing],
+    }
+}
+
 /// A token that Intune calls expired after its date is told by the expiry axis; before it, it is
-/// dead whatever the date says. Of a state that is not named here nothing is known.
-fn vpp(live: &LiveVpp, now: Timestamp) -> Vec<HealthReason> {
+/// dead whatever the date says. That a dead token does not sync is no other matter. Of a state that is not
+/// named here nothing is known.
+fn vpp(live: &LiveVpp, now: Timestamp, stale: Duration) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     match live.state.as_str() {
         LiveVpp::VALID => {}
-        "expired" if live.expires.is_some_and(|expires| expires <= now) => {}
-        "invalid" | "expired" => reasons.push(HealthReason::TokenInvalid),
-        "assignedToExternalMDM" => reasons.push(HealthReason::ExternalMdm),
-        "duplicateLocationId" => reasons.push(HealthReason::DuplicateLocation),
+        "expired" if live.expires.is_some_and(|expires| expires <= now) => return Vec::new(),
+        "invalid" | "expired" => return vec![HealthReason::TokenInvalid],
+        "assignedToExternalMDM" => return vec![HealthReason::ExternalMdm],
+        "duplicateLocationId" => return vec![HealthReason::DuplicateLocation],
         _ => reasons.push(HealthReason::StateUnknown),
     }
     if live.last_sync_status.as_deref() == Some("failed") {
         reasons.push(HealthReason::SyncFailing);
-    }
-    if live.last_sync.is_some_and(|at| now.since(at) > STALE) {
+    } else if is_stale(live.last_sync, live.last_modified, now, stale) {
         reasons.push(HealthReason::SyncStale);
     }
     reasons

@@ -10,7 +10,7 @@ use super::planned::{Due, Noted, Planned, Verify};
 use super::tenant::{OneTenant, SKEW_LIMIT, unread};
 use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, PlannedToken, Summary};
 use crate::fleet::{Desired, Diagnostic, Token};
-use crate::model::{Problem, ProblemCode, TenantId};
+use crate::model::{Problem, ProblemCode, Revocation, TenantId};
 use crate::rules::bindings::Bindings;
 use crate::rules::downloads;
 use crate::rules::last_known;
@@ -108,6 +108,7 @@ fn whole(input: &Input<'_>, fleet: Fleet) -> Planned {
         removed_tenants: changes.removed,
         resealed_tenants: changes.resealed,
         sealed_to_others: sealed_to_others(input),
+        revocation_unknown: revocation_unknown(input),
         source: input.source,
         selection: input.selection.report(),
         generated_at: input.now,
@@ -119,6 +120,15 @@ fn whole(input: &Input<'_>, fleet: Fleet) -> Planned {
     let is_too_much = |(_, skew): &(&TenantId, &i64)| skew.abs() > SKEW_LIMIT;
     let skews = clocks.iter().filter(is_too_much).map(|(id, skew)| (*id, *skew)).collect();
     Planned { plan, due, verifies, notes, canaries, left_out: Vec::new(), skews, clocks }
+}
+
+/// Apple's list is one for all, so one reason stands for all.
+fn revocation_unknown(input: &Input<'_>) -> Option<String> {
+    let pushes = input.live.values().filter_map(|live| live.push.present());
+    pushes.into_iter().find_map(|push| match &push.revocation {
+        Revocation::Unknown(why) => Some(why.clone()),
+        Revocation::NotAsked | Revocation::No | Revocation::Since(_) => None,
+    })
 }
 
 /// By how many seconds this machine's clock and Microsoft's differ, where Microsoft answered.

@@ -23,6 +23,7 @@ use crate::rules::identity::{self, Collected, Match};
 use crate::rules::judge;
 use crate::rules::requests::Requests;
 use crate::rules::topics;
+use crate::rules::touched::touched;
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
 pub(super) const SKEW_WARNING: i64 = 5 * 60;
@@ -151,10 +152,7 @@ impl<'a> OneTenant<'a> {
             token,
             entry,
             live: live.push.present().map(LiveToken::Push),
-            health: live
-                .push
-                .present()
-                .map(|push| axes::health(LiveToken::Push(push), self.input.now)),
+            health: live.push.present().map(|push| axes::health(LiveToken::Push(push), self.input)),
             ambiguous: false,
             made_again: None,
             devices_know: None,
@@ -365,7 +363,6 @@ impl<'a> OneTenant<'a> {
         past: Option<&TenantLedger>,
     ) -> Vec<PlannedToken> {
         let objects = objects.present().map(Vec::as_slice);
-        let now = self.input.now;
         let found = identity::matches(entries, past, objects.unwrap_or_default());
         let mut tokens = Vec::new();
         for (entry, meant) in entries.iter().zip(&found) {
@@ -378,7 +375,7 @@ impl<'a> OneTenant<'a> {
                 token: TokenRef { id: id.map(str::to_owned), ..entry.token.clone() },
                 entry: Some(entry),
                 live: one.map(T::as_token),
-                health: one.map(|one| axes::health(one.as_token(), now)),
+                health: one.map(|one| axes::health(one.as_token(), self.input)),
                 ambiguous: *meant == Match::Ambiguous,
                 made_again: identity::made_again(entry, past, &found, objects.unwrap_or_default())
                     .map(|one| MadeAgain::of(one, entry)),
@@ -397,7 +394,7 @@ impl<'a> OneTenant<'a> {
                 token,
                 entry: None,
                 live: Some(one.as_token()),
-                health: Some(axes::health(one.as_token(), now)),
+                health: Some(axes::health(one.as_token(), self.input)),
                 ambiguous: false,
                 made_again: None,
                 devices_know: None,
@@ -415,7 +412,13 @@ impl<'a> OneTenant<'a> {
         past: Option<&TenantLedger>,
     ) -> PlannedToken {
         match past.filter(|_| observed) {
-            Some(past) => self.one(shown, live, past),
+            Some(past) => {
+                let mut token = self.one(shown, live, past);
+                let (settle, now) = (self.input.policy.settle, self.input.now);
+                let touched = |live| touched(live, past, &shown.token, settle, now);
+                token.state.touched = shown.live.and_then(touched);
+                token
+            }
             None => self.unobserved(shown),
         }
     }
@@ -444,6 +447,7 @@ pub(super) fn unread(
             live: None,
             devices_know: None,
             retry_after: None,
+            touched: None,
         },
         action: Action::None,
         allows: Vec::new(),

@@ -61,6 +61,7 @@ crate::code_enum! {
         ExternalMdm = "external-mdm",
         DuplicateLocation = "duplicate-location",
         TopicChanged = "topic-changed",
+        Revoked = "revoked",
         StateUnknown = "state-unknown",
     }
 }
@@ -168,6 +169,10 @@ pub struct TokenState {
     /// When an upload that failed is tried again; left out where none waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Timestamp>,
+    /// When another hand changed it in Intune, although nothing that is compared differs; left out
+    /// otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<Timestamp>,
 }
 
 /// A token and what is due for it.
@@ -448,6 +453,10 @@ pub struct Plan {
     /// Files of the selected tenants whose recipients are not those that the planned revision lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealed_to_others: Vec<SealedToOthers>,
+    /// Why it is unknown whether Apple revoked a push certificate; left out where that is known, or
+    /// nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_unknown: Option<String>,
     /// Where Intune's state came from.
     pub source: Source,
     /// The terms of `--select`, and how many tenants they name.

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderValue, RETRY_AFTER};
 use zeroize::Zeroizing;
 
 use super::{Apple, At};
-use crate::intune::{Answer, MAX_BODY, NoAnswer, Request, parse_retry_after};
+use crate::intune::{Answer, NoAnswer, Request, parse_retry_after};
 use crate::seams::Clock;
 use applecart_core::apple::location::Silence;
 
@@ -94,15 +94,6 @@ impl Apple {
                 }
                 Err(silence)
             }
-        }
-    }
-
-    /// A list of revoked certificates, by the path of its address.
-    pub async fn revocation_list(&self, path: &str) -> Result<Vec<u8>, Silence> {
-        let get = Get { host: Host::Crl, path, bearer: None, limit: MAX_BODY };
-        match self.get(&get).await? {
-            Told { status: 200, mut body, .. } => Ok(std::mem::take(&mut *body)),
-            Told { status, .. } => Err(Silence::Status { status }),
         }
     }
 

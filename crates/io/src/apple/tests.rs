@@ -187,3 +187,33 @@ fn one_answer_ends_a_silence() {
     });
     assert_eq!(script.asked.lock().unwrap().len(), 20);
 }
+
+#[test]
+fn the_list_of_revoked_certificates_comes_from_apple_and_its_authority_is_pinned() {
+    let (clock, script, apple) = at(&real(), &[Scripted::Body(200, "list")]);
+    assert_eq!(clock.run(apple.revocation_list()), Ok(b"list".to_vec()));
+    assert!(clock.run(apple.authority()).is_ok());
+    {
+        let asked = script.asked.lock().unwrap();
+        let [(method, url, headers, _)] = asked.as_slice() else { panic!("one request") };
+        assert_eq!((method, url.as_str()), (&Method::GET, "https://crl.apple.com/aai2ca.crl"));
+        assert!(!headers.contains_key("authorization"));
+    }
+    for (answer, silence) in [
+        (Scripted::Body(404, ""), Silence::Status { status: 404 }),
+        (Scripted::Header(301, "location", "https://elsewhere.example/"), Silence::Redirected),
+        (Scripted::None(NoAnswer::TimedOut), Silence::TimedOut),
+    ] {
+        let (clock, _, apple) = at(&real(), &[answer]);
+        assert_eq!(clock.run(apple.revocation_list()), Err(silence));
+    }
+    // Only who stands in for Apple brings an authority of its own, and no nonsense.
+    let place = Place::parse(Some("http://127.0.0.1:8080/apple"), true).unwrap();
+    let (clock, script, apple) = at(&place, &[Scripted::Body(200, "nonsense")]);
+    assert_eq!(clock.run(apple.authority()).err(), Some(Silence::Unreadable));
+    let url = "http://127.0.0.1:8080/apple/certificateauthority/AppleAAI2CA.cer";
+    assert_eq!(script.asked.lock().unwrap()[0].1, url);
+    let nobody = Place::parse(None, true).unwrap();
+    let (clock, _, apple) = at(&nobody, &[Scripted::Body(200, "list")]);
+    assert_eq!(clock.run(apple.revocation_list()), Err(Silence::NotAsked));
+}

@@ -16,7 +16,9 @@ use applecart_core::apple::push::PushCertificate;
 use applecart_core::apple::vpp::VppToken;
 use applecart_core::apple::{Finding, FindingCode, Parsed, enrollment, push, vpp};
 use applecart_core::fleet::{DepTokenWire, PushCertificateWire, Token, TokenFile, VppTokenWire};
-use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, TenantId, Timestamp};
+use applecart_core::model::{
+    Facts, Kind, LivePush, Outcome, Revocation, Sha256, TenantId, Timestamp,
+};
 use applecart_core::plan::{Action, Due, DueWrite, Reason, Verify};
 use applecart_core::rules::allow::{self, Change, Hold};
 use applecart_core::rules::requests;
@@ -414,5 +416,6 @@ fn as_live(facts: &Facts) -> Option<LivePush> {
         expires: facts.expires?,
         apple_id: facts.apple_id.clone(),
         failure: None,
+        revocation: Revocation::NotAsked,
     })
 }

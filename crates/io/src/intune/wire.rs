@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use applecart_core::model::{LiveEnrollment, LivePush, LiveVpp, Timestamp};
+use applecart_core::model::{LiveEnrollment, LivePush, LiveVpp, Revocation, Timestamp};
 
 /// Apple's device management is younger; earlier dates are Graph's way to say "never".
 const FIRST_YEAR: i32 = 2000;
@@ -117,6 +117,7 @@ impl Push {
                 .ok_or(lacks("expirationDateTime"))?,
             apple_id: account(self.apple_identifier),
             failure: self.certificate_upload_failure_reason,
+            revocation: Revocation::NotAsked,
         })
     }
 }

@@ -1,10 +1,12 @@
-//! Apple's apps and books service (`/apple/mdm/v2/…`), as far as it is asked. Written from Apple's documents;
+//! Apple's apps and books service (`/apple/mdm/v2/…`) and its list of revoked push certificates
+//! (`/apple/aai2ca.crl`), as far as they are asked. Written from Apple's documents;
 //! every answer holds the secrets that a real one has.
 
 use axum::http::{Method, StatusCode};
 use chrono::Duration;
 use serde_json::{Value, json};
 
+use super::{AppleError, revoked};
 use crate::journal::Violation;
 use crate::message::{Call, Content, Reply};
 use crate::state::State;
@@ -20,6 +22,12 @@ pub(crate) fn answer(state: &State, call: &Call) -> Reply {
     match (&call.method, path) {
         (&Method::GET, "mdm/v2/client/config") => client_config(state, call),
         (&Method::GET, "mdm/v2/service/config") => Reply::json(StatusCode::OK, service_config()),
+        (&Method::GET, "aai2ca.crl") => {
+            der("application/pkix-crl", revoked::list(&state.revoked_pushes(), state.now()))
+        }
+        (&Method::GET, "certificateauthority/AppleAAI2CA.cer") => {
+            der("application/pkix-cert", revoked::certificate())
+        }
         (method, _) => {
             // A POST to client/config would take the token over from the MDM that has it.
             if method != Method::GET {
@@ -33,6 +41,17 @@ pub(crate) fn answer(state: &State, call: &Call) -> Reply {
             }
             let text = "not found".to_owned();
             Reply::new(StatusCode::NOT_FOUND, Content::Text { media_type: "text/plain", text })
+        }
+    }
+}
+
+fn der(media_type: &'static str, made: Result<Vec<u8>, AppleError>) -> Reply {
+    match made {
+        Ok(bytes) => Reply::new(StatusCode::OK, Content::Bytes { media_type, bytes }),
+        Err(error) => {
+            let text = error.to_string();
+            let content = Content::Text { media_type: "text/plain", text };
+            Reply::new(StatusCode::INTERNAL_SERVER_ERROR, content)
         }
     }
 }

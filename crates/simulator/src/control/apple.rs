@@ -3,6 +3,7 @@
 //! | POST | body | does |
 //! | --- | --- | --- |
 //! | `push` | `request`, `topic`, `notBefore`, `notAfter`, all optional | issues a push certificate |
+//! | `push-revoke` | `serial` | takes a push certificate back |
 //! | `enrollment` | `tenantId` and `id`, or `certificate`, or all; `server`, `expires` | downloads a server token; ends the one in use of the setting that is named |
 //! | `terms` | `tenantId`, `id`, `accepted` | new terms, or their acceptance |
 //! | `vpp` | `organization`, `location`, `expires` | makes a content token |
@@ -29,6 +30,12 @@ struct IssuePush {
     topic: Option<String>,
     not_before: Option<DateTime<Utc>>,
     not_after: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokePush {
+    serial: String,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +120,11 @@ pub(super) fn answer(
                 "notBefore": issued.not_before,
                 "notAfter": issued.not_after,
             }))
+        }
+        "push-revoke" => {
+            let RevokePush { serial } = body(call)?;
+            state.revoke_push(&serial);
+            Ok(Value::Null)
         }
         "vpp" => {
             let IssueVpp { organization, location, expires } = body(call)?;

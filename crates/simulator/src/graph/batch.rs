@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use axum::body::Bytes;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -141,6 +143,11 @@ fn response(id: &str, reply: Reply) -> Value {
         Content::Text { media_type, text } => {
             headers.insert("Content-Type".to_owned(), json!(media_type));
             Some(Value::String(text))
+        }
+        // As Graph writes what is no JSON.
+        Content::Bytes { media_type, bytes } => {
+            headers.insert("Content-Type".to_owned(), json!(media_type));
+            Some(Value::String(STANDARD.encode(bytes)))
         }
     };
     let mut response = json!({ "id": id, "status": reply.status.as_u16(), "headers": headers });

@@ -1,6 +1,6 @@
 //! What Apple knows of locations and of their content tokens, whoever has them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +19,8 @@ pub(super) struct Books {
     locations: HashMap<Key, Location>,
     /// Apple's error number for a token, by the SHA-256 in hex of its text.
     numbers: HashMap<String, u32>,
+    /// Push certificates that Apple took back, by serial number in hexadecimal.
+    revoked_pushes: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// What is not as usual with a location.
@@ -71,6 +73,17 @@ impl State {
         let sha256 = hex::encode(sha2::Sha256::digest(token.trim()));
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         books.numbers.insert(sha256, number);
+    }
+
+    /// Apple takes a push certificate back.
+    pub fn revoke_push(&self, serial: &str) {
+        let now = self.now();
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        books.revoked_pushes.entry(serial.to_uppercase()).or_insert(now);
+    }
+
+    pub(crate) fn revoked_pushes(&self) -> BTreeMap<String, DateTime<Utc>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).revoked_pushes.clone()
     }
 
     /// What a token holds, with its location as it is called by now.

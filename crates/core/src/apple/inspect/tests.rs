@@ -36,6 +36,7 @@ fn live_push(topic: &str, serial: &str, expires: &str) -> LiveTenant {
         expires: expires.parse().unwrap(),
         apple_id: None,
         failure: None,
+        revocation: crate::model::Revocation::NotAsked,
     };
     LiveTenant { push: Reading::Present(push), ..LiveTenant::not_asked() }
 }

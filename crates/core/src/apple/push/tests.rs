@@ -50,6 +50,7 @@ fn live_before(certificate: &PushCertificate) -> LivePush {
         expires: certificate.expires.plus(Duration::days(-300)),
         apple_id: None,
         failure: None,
+        revocation: crate::model::Revocation::NotAsked,
     }
 }
 

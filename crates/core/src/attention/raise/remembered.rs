@@ -11,7 +11,7 @@ use super::token::OneToken;
 use crate::attention::{Cause, Input, Matter, advice};
 use crate::model::{TenantId, TokenRef, shell_word};
 use crate::outlets::steps;
-use crate::plan::{Observed, Sync};
+use crate::plan::{HealthReason, Observed, Sync};
 use crate::rules::codes::explain;
 
 /// The stages of a renewal, which the last known date tells.
@@ -20,6 +20,7 @@ const STAGES: [Cause; 3] = [Cause::RenewalDue, Cause::Critical, Cause::Expired];
 /// What the notes remember of every tenant, where something of the plan could not be read.
 pub(super) fn told(input: &Input<'_>) -> BTreeMap<TenantId, Vec<Matter>> {
     let is_unread = input.plan.tenants.iter().any(|one| one.observed != Observed::Complete);
+    let is_unread = is_unread || input.plan.revocation_unknown.is_some();
     match input.ledger.filter(|_| is_unread) {
         Some(ledger) => steps::open(&ledger.told, &input.policy.notify, input.plan.generated_at),
         None => BTreeMap::new(),
@@ -70,11 +71,10 @@ impl OneTenant<'_> {
 impl OneToken<'_> {
     /// What was told of it and no reading has disproved since, besides what was `raised` now.
     pub(super) fn kept(&self, told: &[Matter], raised: &[Matter]) -> Vec<Matter> {
-        if self.planned.state.sync != Sync::Unobserved {
-            return Vec::new();
-        }
+        let is_unread = self.planned.state.sync == Sync::Unobserved;
         let kept = told.iter().filter(|old| {
-            old.is_about(&self.token)
+            (is_unread || self.may_still_be_revoked(old))
+                && old.is_about(&self.token)
                 && old.code.is_of_intune()
                 && !raised.iter().any(|new| new.code == old.code)
                 && !self.is_judged_anew(old, raised)
@@ -85,6 +85,13 @@ impl OneToken<'_> {
             ..self.of.as_last_told(old, &self.token, self.history())
         });
         kept.collect()
+    }
+
+    /// Whether this certificate was told to be revoked, and Apple's list cannot be had now.
+    fn may_still_be_revoked(&self, old: &Matter) -> bool {
+        old.code == Cause::Failing(HealthReason::Revoked).code()
+            && self.of.input.plan.revocation_unknown.is_some()
+            && period(old) == self.planned.state.expires.map(advice::day)
     }
 
     /// Whether it is a stage of a renewal whose date is known: the calendar tells how far it is today.

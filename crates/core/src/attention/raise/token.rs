@@ -60,6 +60,7 @@ impl<'a> OneToken<'a> {
         matters.extend(self.canary_failed());
         matters.extend(self.absent());
         matters.extend(self.failing());
+        matters.extend(self.touched());
         matters.extend(self.to_apply());
         matters.extend(self.ambiguous());
         if self.planned.state.sync == Sync::Unobserved {
@@ -371,11 +372,24 @@ impl<'a> OneToken<'a> {
             let told = reason.explained();
             let message = format!("{} {}", told.meaning, told.why);
             let words = match reason {
-                HealthReason::TokenInvalid => self.renewal(message, None),
+                HealthReason::TokenInvalid | HealthReason::Revoked => self.renewal(message, None),
                 _ => self.advised(message, told.next),
             };
             self.matter(Cause::Failing(*reason), words)
         })
+    }
+
+    fn touched(&self) -> Option<Matter> {
+        let at = self.planned.state.touched?;
+        let message = format!(
+            "Another hand changed it in Intune on {}, and it expires as before: its settings may be other ones, or another token of the same day took its place.",
+            advice::day(at)
+        );
+        let next = "Find out who did it: the audit log in the Intune portal names the account. What was recorded of it:";
+        let words = Words::new(message, next).run(self.history());
+        // It does not become more pressing as the token nears its end.
+        let matter = self.matter(Cause::TouchedOutsideGit, words);
+        Some(Matter { since: Some(at), due: None, ..matter })
     }
 
     /// What waits for `apply`.

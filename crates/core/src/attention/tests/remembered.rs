@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::ledger::testing::author;
-use crate::model::{EntryBody, LedgerEntry, Notice, Noticed, Phase, Record, Telling, TokenRef};
+use crate::model::{
+    EntryBody, LedgerEntry, Notice, Noticed, Phase, Record, Revocation, Telling, TokenRef,
+};
 use crate::rules::last_known::{Readings, SeenToken};
 
 const TOLD: &str = "2026-11-20T08:00:00Z";
@@ -262,4 +264,23 @@ fn a_broken_tenant_file_takes_no_date_away() {
         assert!(is_its("contoso-2"));
         assert_eq!(is_its("contoso"), tenant_id);
     }
+}
+
+#[test]
+fn a_revoked_certificate_stays_revoked_while_apples_list_cannot_be_had() {
+    let codes_with = |world: &mut World, revocation| {
+        world.live_push(|live| live.revocation = revocation);
+        attention(world).iter().map(|one| one.code.to_string()).collect::<Vec<_>>()
+    };
+    let mut world = World::equal();
+    world.policy.notify.push(sink("hub"));
+    assert_eq!(codes_with(&mut world, Revocation::Since(at(TOLD))), ["revoked"]);
+    let told = attention(&world).remove(0);
+    tell(&mut world, &told, ("hub", "raised-1", TOLD));
+    let unknown = || Revocation::Unknown("Apple did not answer".into());
+    assert_eq!(codes_with(&mut world, unknown()), ["revoked", "revocation-unknown"]);
+    assert_eq!(codes_with(&mut world, Revocation::No), [""; 0], "a list disproves it");
+    // Another certificate is not the one that was told of.
+    world.live_push(|live| live.expires = at("2027-11-25T10:00:00Z"));
+    assert!(!codes_with(&mut world, unknown()).contains(&"revoked".to_owned()));
 }

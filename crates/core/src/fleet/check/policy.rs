@@ -9,7 +9,7 @@ use super::super::diagnostic::Code;
 use super::super::owned::Owned;
 use super::super::policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, INTUNE_MDM_NAMES, LEDGER_BRANCH,
-    LedgerSigning, Move, NOTES_BRANCH, Owners, Policy, Signing, Wire, is_placeholder,
+    LedgerSigning, Move, NOTES_BRANCH, Owners, Policy, Signing, SyncStale, Wire, is_placeholder,
 };
 use super::super::raw::{RawAccepted, RawAcceptedFinding, RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
@@ -31,6 +31,14 @@ pub(in super::super) fn check_policy(
     let (renew_before, critical) = checks.expiry(raw);
     let drift = raw.drift.clone().unwrap_or_default();
     let drift_within = checks.duration(drift.within.as_ref(), Some(HOUR), WEEK);
+    let stale = raw.sync_stale.clone().unwrap_or_default();
+    let usual = SyncStale::default();
+    let sync_stale = SyncStale {
+        enrollment: checks
+            .duration(stale.enrollment.as_ref(), Some(DAY), MONTH)
+            .unwrap_or(usual.enrollment),
+        vpp: checks.duration(stale.vpp.as_ref(), Some(DAY), MONTH).unwrap_or(usual.vpp),
+    };
     let safety = raw.safety.clone().unwrap_or_default();
     let max_share_percent = checks.percentage(safety.max_share.as_ref()).unwrap_or(30);
     let max_tenants = checks.max_tenants(safety.max_tenants.as_ref()).unwrap_or(50);
@@ -62,6 +70,7 @@ pub(in super::super) fn check_policy(
         renew_before,
         critical,
         drift_within: drift_within.unwrap_or(freshness::WITHIN),
+        sync_stale,
         max_share_percent,
         max_tenants,
         owners,
@@ -92,6 +101,7 @@ pub(in super::super) fn check_policy(
 const HOUR: (Duration, &str) = (Duration::hours(1), "1h");
 const DAY: (Duration, &str) = (Duration::days(1), "1d");
 const WEEK: (Duration, &str) = (Duration::days(7), "7d");
+const MONTH: (Duration, &str) = (Duration::days(30), "30d");
 const YEAR: (Duration, &str) = (Duration::days(365), "365d");
 
 impl Checks<'_, '_> {

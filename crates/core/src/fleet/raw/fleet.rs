@@ -30,6 +30,8 @@ pub struct RawFleet {
     pub expiry: Option<RawExpiry>,
     /// How soon a change that somebody made in Intune is told.
     pub drift: Option<RawDrift>,
+    /// How old the last sync with Apple may be before it is told (sync-stale).
+    pub sync_stale: Option<RawSyncStale>,
     /// How much of the fleet one apply may write to without approval.
     pub safety: Option<RawSafety>,
     /// Which Apple Accounts are told as a risk.
@@ -131,6 +133,19 @@ pub struct RawDrift {
     /// most 7d.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
     pub within: Option<At<String>>,
+}
+
+/// How old the last sync with Apple may be before it is told (sync-stale).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "SyncStale")]
+pub struct RawSyncStale {
+    /// Of an enrollment token, which Intune syncs every 12 hours. Default: 3d; at least 1d, at most 30d.
+    #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
+    pub enrollment: Option<At<String>>,
+    /// Of a VPP token, which Intune syncs every day. Default: 3d; at least 1d, at most 30d.
+    #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
+    pub vpp: Option<At<String>>,
 }
 
 /// How much of the fleet one apply may write to without approval.

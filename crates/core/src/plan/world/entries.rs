@@ -6,9 +6,11 @@ use chrono::Duration;
 
 use crate::fleet::{
     Auth, CheckWithApple, Cloud, CredentialKind, INTUNE_MDM_NAMES, LedgerSigning, Owners, Policy,
-    Signing, Tenant, Token, TokenFile, Wire,
+    Signing, SyncStale, Tenant, Token, TokenFile, Wire,
 };
-use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Sha256, Timestamp, TokenRef};
+use crate::model::{
+    Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Revocation, Sha256, Timestamp, TokenRef,
+};
 
 pub const NOW: &str = "2026-11-22T12:00:00Z";
 pub const TOPIC: &str = "com.apple.mgmt.External.11111111-1111-4111-8111-111111111111";
@@ -31,6 +33,7 @@ pub fn policy() -> Policy {
         recipients: Vec::new(),
         renew_before: Duration::days(45),
         drift_within: Duration::hours(24),
+        sync_stale: SyncStale::default(),
         critical: Duration::days(14),
         max_share_percent: 30,
         max_tenants: 50,
@@ -156,6 +159,7 @@ pub fn live_push() -> LivePush {
         expires: at(NEXT_YEAR),
         apple_id: Some("mdm@contoso.example".into()),
         failure: None,
+        revocation: Revocation::NotAsked,
     }
 }
 

@@ -72,7 +72,7 @@ super::rows! {
     "external-mdm" [Hold Health] Critical (Claim)
         "Another device management system uses this VPP token.",
         "Taking it back ends the licences there.",
-        "Remove it in the other one. If it is to be taken back, write `claim: true` on the entry.";
+        "Ask the customer which system is to have the location: Apple Business brings one of its own, which takes the location once it is started. Remove it in the other one. If it is to be taken back, write `claim: true` on the entry.";
     "dead-at-apple" [Hold] Critical ()
         "Apple says that the VPP token does not work.",
         "It has expired, was revoked, or ended with the password of the Apple Account that downloaded it. Intune would take it, and no licence would arrive by it.",

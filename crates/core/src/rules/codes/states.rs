@@ -79,13 +79,25 @@ super::rows! {
         "New devices and licences do not arrive.",
         "The commonest cause is a token that was downloaded at Apple later and not uploaded: that download ended the one in use. If there is such a file, bring it; else start a sync in the Intune portal and read its message. To bring it, run `applecart renew TENANT/TOKEN --file FILE`.";
     "sync-stale" [Health] Warning ()
-        "The last successful sync between Intune and Apple is old.",
+        "The last successful sync between Intune and Apple is older than `syncStale` in applecart.yaml allows (3d, if it does not say), or there never was one.",
         "New devices and licences may not have arrived.",
         "Start a sync in the Intune portal, and look at its result. If a token was downloaded at Apple since then, it ended the one in use: bring that file.";
     "token-invalid" [Health] Critical ()
         "Intune calls the credential invalid.",
-        "Apple does not accept it any more, whatever its expiry date says.",
-        "Renew it at Apple. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
+        "Apple does not accept it any more, whatever its expiry date says. The commonest causes with a VPP token: the Apple Account that downloaded it has another password now, or a newer token was downloaded and never uploaded.",
+        "If there is such a newer file, bring it; else renew it at Apple. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
+    "revoked" [Health] Critical ()
+        "Apple revoked the push certificate.",
+        "Apple's list of revoked certificates names it, so no device can be reached through it, whatever its expiry date says.",
+        "Renew the same row in Apple's push portal, never Create. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
+    "revocation-unknown" [Attention] Note ()
+        "It is unknown whether Apple revoked a push certificate.",
+        "Apple's list of revoked certificates could not be fetched, or does not prove what it says. Nothing is held for that, and a revoked certificate would not be told.",
+        "Let this machine reach https://crl.apple.com. If it is to ask Apple nothing, write `checkWithApple: off` in applecart.yaml. To try again, run `applecart status`.";
+    "touched-outside-git" [Attention] Note ()
+        "Another hand changed the enrollment token in Intune, and it expires as before.",
+        "Its settings may be other ones, or another token of the same day took its place. It is told for a week.",
+        "Find out who did it: the audit log in the Intune portal names the account. To see what was recorded of the token, run `applecart history TENANT/TOKEN`.";
     "state-unknown" [Health] Error ()
         "Intune does not say whether the VPP token works.",
         "It names a state that says nothing, or one that this version does not know. The token may not work, whatever its expiry date says.",

@@ -1,10 +1,12 @@
 //! The decision table in the words of an admin's year. Each row starts from equal worlds, or from
 //! an ordinary renewal, changes one thing, and expects one thing.
 
-use crate::fleet::{CheckWithApple, Desired};
+use chrono::Duration;
+
+use crate::fleet::{CheckWithApple, Desired, SyncStale};
 use crate::model::{
     EntryBody, Event, FailureCode, Kind, LedgerEntry, Problem, ProblemCode, Reading, Resource,
-    Sha256,
+    Revocation, Sha256,
 };
 use crate::plan::world::{
     NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, TOPIC, World, at, live_vpp, tenant, vpp_entry,
@@ -1294,8 +1296,49 @@ fn what_is_wrong_with_a_token_in_sync_is_shown_beside() {
         world.live_vpp(|live| live.state = state.into());
         assert_eq!(world.first().state.health_reasons, [reason]);
     }
+    let revoked = health(World::renewal, |world| {
+        world.live_push(|live| live.revocation = Revocation::Since(at("2026-11-20T00:00:00Z")));
+    });
+    assert_eq!(revoked, [HealthReason::Revoked]);
+    for revocation in [Revocation::No, Revocation::NotAsked, Revocation::Unknown("why".into())] {
+        let mut world = World::renewal();
+        world.live_push(|live| live.revocation = revocation);
+        assert_eq!(world.first().state.health, Health::Ok);
+    }
     let terms = health(World::enrollment, |world| {
         world.live_enrollment(|live| live.last_sync_error_code = 3);
     });
     assert_eq!(terms, [HealthReason::TermsNotAccepted]);
+}
+
+#[test]
+fn how_old_a_sync_may_be_is_a_setting_of_each_kind() {
+    let health = |kind: Kind, days: i64, synced: bool, within: i64| {
+        let mut world = if kind == Kind::Vpp { World::vpp() } else { World::enrollment() };
+        let within = Duration::days(within);
+        world.policy.sync_stale = match kind {
+            Kind::Vpp => SyncStale { vpp: within, ..SyncStale::default() },
+            _ => SyncStale { enrollment: within, ..SyncStale::default() },
+        };
+        let at = world.now.plus(-Duration::days(days) - Duration::minutes(1));
+        // A token that never synced is as old as it is in Intune.
+        let sync = synced.then_some(at);
+        if kind == Kind::Vpp {
+            world.live_vpp(|live| (live.last_sync, live.last_modified) = (sync, Some(at)));
+        } else {
+            world.live_enrollment(|live| {
+                (live.last_successful_sync, live.last_modified) = (sync, Some(at));
+            });
+        }
+        world.first().state.health_reasons
+    };
+    let stale = [HealthReason::SyncStale];
+    for kind in [Kind::Enrollment, Kind::Vpp] {
+        for synced in [true, false] {
+            assert_eq!(health(kind, 3, synced, 3), stale, "{kind} {synced}");
+            assert_eq!(health(kind, 2, synced, 3), [], "{kind} {synced}");
+            assert_eq!(health(kind, 3, synced, 5), [], "{kind} {synced}");
+            assert_eq!(health(kind, 1, synced, 1), stale, "{kind} {synced}");
+        }
+    }
 }
