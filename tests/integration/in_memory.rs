@@ -36,7 +36,7 @@ use crate::world::hub::git;
 use crate::world::{pushed, tenant_id};
 
 const TENANTS: usize = 12;
-const ORIGIN: &str = "https://graph.example";
+pub(crate) const ORIGIN: &str = "https://graph.example";
 const NOW: &str = "2026-11-20T10:00:00Z";
 
 /// How long a run of an optimised build may take.
@@ -52,11 +52,11 @@ const LIMIT_OF_APPLY: Duration =
     if cfg!(debug_assertions) { Duration::from_millis(400) } else { LIMIT };
 
 /// Asks the simulator, and moves its clock along.
-struct Memory {
-    simulator: InProcess,
-    clock: VirtualClock,
+pub(crate) struct Memory {
+    pub(crate) simulator: InProcess,
+    pub(crate) clock: VirtualClock,
     /// By how much this machine's clock is ahead of Microsoft's.
-    ahead: chrono::Duration,
+    pub(crate) ahead: chrono::Duration,
 }
 
 #[async_trait::async_trait]
@@ -91,7 +91,7 @@ struct Fixture {
 }
 
 /// A folder that is memory as well, where the system has such: the ledger flushes what it writes.
-fn in_memory() -> tempfile::TempDir {
+pub(crate) fn in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
@@ -245,7 +245,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-struct Silent;
+pub(crate) struct Silent;
 
 impl Progress for Silent {
     fn begin(&self, _: usize) {}

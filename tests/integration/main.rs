@@ -9,6 +9,7 @@
     reason = "tests build files, repositories and processes, and fail by panicking"
 )]
 
+mod a_year;
 mod acknowledge;
 mod at_apple;
 mod audit;
@@ -53,6 +54,7 @@ mod renew;
 mod repositories;
 mod reseal;
 mod reviewed;
+mod revoked;
 mod sdk;
 mod seal;
 mod secrets;

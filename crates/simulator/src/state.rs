@@ -208,6 +208,20 @@ impl State {
         })
     }
 
+    /// What Intune does by itself every night: it asks Apple about every token of a tenant.
+    pub fn sync_with_apple(&self, id: impl Into<TenantId>) -> Result<(), StateError> {
+        let now = self.now();
+        self.change(id, |tenant| {
+            for setting in &mut tenant.dep_onboarding_settings {
+                setting.sync(now);
+            }
+            for vpp in &mut tenant.vpp_tokens {
+                vpp.sync(now);
+            }
+            Ok(())
+        })
+    }
+
     /// All uploads into a tenant, oldest first.
     pub fn uploads(&self, id: impl Into<TenantId>) -> Vec<Upload> {
         self.look(id, |tenant| tenant.uploads.clone()).unwrap_or_default()
