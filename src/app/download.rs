@@ -331,7 +331,7 @@ impl Download {
         }
         if objections.is_empty() {
             let mut doubts = judging.doubts();
-            doubts.extend(judging.account_doubts(place.fleet));
+            doubts.extend(judging.account_doubts(place.fleet, &place.policy.owners));
             doubts.extend(at_apple.remarks.into_iter().map(|(_, told)| told));
             let verdicts = judging.verdicts();
             let (inspection, location) = (inspection.released(), at_apple.location);

@@ -124,6 +124,30 @@ fn what_was_created_instead_of_renewed_goes_back_by_one_reviewed_branch() {
 }
 
 #[test]
+fn what_was_deleted_comes_back_with_the_topic_that_devices_know_and_needs_no_line() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let known = topic(&hub.world, "contoso");
+    hub.clone("applier", &[]).run(&["apply"]).ends_with(0);
+    hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
+    let out = text(&hub.world.path("")).to_owned();
+    run(&clone, &["renew", "contoso/push", "--restore", "--out", &out])
+        .ends_with(0)
+        .says("at once: Intune has no push certificate")
+        .says("applecart renew contoso/push --restore --file FILE --push");
+    let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
+    let issued = hub.world.simulator().apple().renew(&request, &known, Utc::now()).unwrap();
+    let file = download(&hub.world, "MDM_contoso.pem", &issued.pem);
+    run(&clone, &["renew", "contoso/push", "--restore", "--file", text(&file), "--push"])
+        .ends_with(0)
+        .says("Bring back the push certificate of contoso until");
+    assert!(!tenant_on(&hub, &branch(&hub)).contains("allow"));
+    merge(&hub);
+    hub.clone("second", &[]).run(&["apply"]).ends_with(0).says("uploaded");
+    assert_eq!(topic(&hub.world, "contoso"), known);
+}
+
+#[test]
 fn without_restore_the_line_is_left_to_a_person() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");

@@ -2,7 +2,7 @@
 
 use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection, push};
-use crate::fleet::{Desired, Move, NewAllow, Tenant, Token};
+use crate::fleet::{Desired, Move, NewAllow, Owners, Tenant, Token};
 use crate::ledger::{Maker, TenantLedger};
 use crate::model::{Kind, LiveTenant, LiveToken, Reading, Record, Sha256, TenantName, Timestamp};
 use crate::rules::allow::{self, Change};
@@ -10,6 +10,7 @@ use crate::rules::bindings::{self, Bindings};
 use crate::rules::codes::Reason;
 use crate::rules::downloads::{self, Downloads};
 use crate::rules::judge::{self, Case, Objection};
+use crate::rules::owners;
 use crate::rules::requests::{self, Requests};
 use crate::rules::subject::ABSENT;
 use crate::rules::topics::{self, KnownTopic, Witness};
@@ -317,16 +318,21 @@ impl Judging<'_> {
     }
 
     /// What is wrong with the Apple Account that a person named for the file.
-    pub fn account_doubts(&self, fleet: &[Desired]) -> Vec<String> {
+    pub fn account_doubts(&self, fleet: &[Desired], owners: &Owners) -> Vec<String> {
         let is = |one: Option<&str>, other: &str| {
             one.is_some_and(|one| one.to_lowercase() == other.to_lowercase())
         };
         let Some(named) = self.apple_id else { return Vec::new() };
         let stated = self.token.facts.apple_id.as_deref();
+        let at_risk = owners::risk(named, self.tenant, owners).map(|risk| {
+            format!(
+                "the Apple Account {named} {risk}. What depends on it ends, or cannot be renewed, when its password changes or it goes (owner-risk)"
+            )
+        });
+        let mut doubts = Vec::from_iter(at_risk);
         if is(stated, named) {
-            return Vec::new();
+            return doubts;
         }
-        let mut doubts = Vec::new();
         let domain = named.rsplit_once('@').map_or("", |(_, domain)| domain);
         if !domain.contains('.') {
             doubts.push(format!(
@@ -425,5 +431,77 @@ impl Judging<'_> {
                 "the file's name says that it is for the MDM server {theirs:?}, and `server` in the tenant file says {ours:?}. Uploading another server's token takes every device of {ours:?} out of Intune's sync. If the file is the right one, correct `server`; else download the token of {ours:?}"
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Event;
+    use crate::plan::world::{OTHER_TOPIC, TOPIC, World};
+    use crate::rules::verdicts::tests::push_file;
+
+    /// Asks about a certificate for the push entry of a world.
+    fn judged<T>(world: &World, topic: &str, ask: impl FnOnce(&Judging<'_>) -> T) -> T {
+        let requests = Requests::default();
+        let ledger = world.ledger.as_ref().unwrap();
+        ask(&Judging {
+            sha256: Sha256::of(b"file"),
+            apple_id: Some("sam@gmail.com"),
+            inspection: &push_file(topic),
+            tenant: &world.tenant,
+            token: world.tenant.push.as_ref().unwrap(),
+            live: Some(&world.live),
+            past: Some(ledger.tenant(world.tenant.tenant_id)),
+            requests: &requests,
+            now: world.now,
+            asks_apple: false,
+        })
+    }
+
+    fn way_back(world: &World, topic: &str) -> Option<NewAllow> {
+        judged(world, topic, |one| one.way_back())
+    }
+
+    /// Create was pressed, and Intune has what came of it.
+    fn created() -> World {
+        let mut world = World::renewal();
+        world.first_in_git(TOPIC);
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        world
+    }
+
+    #[test]
+    fn the_line_of_the_way_back_names_exactly_this_change_and_is_not_added_twice() {
+        let mut world = created();
+        let line = way_back(&world, TOPIC).unwrap();
+        assert_eq!((line.from.as_str(), line.to.as_str()), (OTHER_TOPIC, TOPIC));
+        assert_eq!(line.hold, Reason::TopicChange);
+        world.entry().allow.push(line.into());
+        assert_eq!(way_back(&world, TOPIC), None);
+    }
+
+    #[test]
+    fn no_line_lets_a_topic_come_that_devices_do_not_know_or_that_nobody_is_sure_of() {
+        assert_eq!(way_back(&created(), OTHER_TOPIC), None, "the created one");
+        assert_eq!(way_back(&World::renewal(), TOPIC), None, "an ordinary renewal");
+        let mut disputed = World::renewal();
+        disputed.first_in_git(OTHER_TOPIC);
+        disputed.recorded(Event::Observed, "99", "run-0", "2026-10-01T11:00:00Z");
+        disputed.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        assert_eq!(way_back(&disputed, TOPIC), None, "ledger and history differ");
+    }
+
+    #[test]
+    fn a_risky_account_is_told_while_the_file_is_brought() {
+        let mut world = World::renewal();
+        let doubts = |world: &World| {
+            judged(world, TOPIC, |one| one.account_doubts(&[], &world.policy.owners)).join(" ")
+        };
+        assert!(doubts(&world).contains("sam@gmail.com is at a free mail provider"));
+        world.entry().facts.apple_id = Some("sam@gmail.com".into());
+        assert!(doubts(&world).contains("owner-risk"), "also where Git names it already");
+        world.policy.owners.accepted.push("sam@gmail.com".into());
+        assert_eq!(doubts(&world), "");
     }
 }

@@ -2,6 +2,7 @@
 //! it changes its password or goes, and a push certificate is renewed with its own account alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::fleet::{Desired, Owners, Tenant, Token};
 
@@ -58,6 +59,19 @@ pub enum OwnerRisk {
     Foreign { domain: String },
     /// It has the name of one person, who may leave.
     Person,
+}
+
+impl fmt::Display for OwnerRisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FreeMail => write!(f, "is at a free mail provider"),
+            Self::Foreign { domain } => write!(
+                f,
+                "has the domain {domain}, which is neither among this customer's `contacts` nor among its `domains`"
+            ),
+            Self::Person => write!(f, "has the name of one person"),
+        }
+    }
 }
 
 /// What speaks against an account of a tenant; nothing where it was looked into.

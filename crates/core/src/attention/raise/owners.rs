@@ -5,7 +5,7 @@ use super::words::{Words, matter};
 use crate::attention::{Cause, Input, Matter};
 use crate::model::{Kind, shell_word};
 use crate::report::{names_in_line, plural};
-use crate::rules::owners::{self, OwnerRisk};
+use crate::rules::owners;
 
 /// So many tenants are named in one sentence.
 const NAMED: usize = 10;
@@ -18,13 +18,6 @@ impl OneToken<'_> {
         let account = stated.or_else(shown)?;
         let (tenant, owners) = (self.of.desired?, &self.of.input.policy.owners);
         let risk = owners::risk(account, tenant, owners)?;
-        let why = match risk {
-            OwnerRisk::FreeMail => "is at a free mail provider".to_owned(),
-            OwnerRisk::Foreign { domain } => format!(
-                "has the domain {domain}, which is neither among this customer's contacts nor among its `domains`"
-            ),
-            OwnerRisk::Person => "has the name of one person".to_owned(),
-        };
         let depends = match self.token.kind {
             Kind::Push => {
                 "Only this account can renew the certificate: without it, every device has to enrol again once it expires."
@@ -36,7 +29,7 @@ impl OneToken<'_> {
                 "The token ends at once when that account changes its password, whatever its date says: then no app is assigned."
             }
         };
-        let message = format!("The Apple Account {account} {why}. {depends}");
+        let message = format!("The Apple Account {account} {risk}. {depends}");
         let next = match self.token.kind {
             Kind::Push => {
                 "Have the customer move the certificate to an account that only does this (Apple's support does it). If the account is right, list it under `owners.accepted` in applecart.yaml. To write the new account:"

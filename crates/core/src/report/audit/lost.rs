@@ -309,6 +309,19 @@ mod tests {
     }
 
     #[test]
+    fn the_last_reading_says_when_a_certificate_expires_and_not_what_git_said_once() {
+        let mut world = World::equal();
+        world.forget();
+        let read =
+            world.recorded(crate::model::Event::Observed, "99", "run", "2026-10-01T11:00:00Z");
+        let read = read.after.as_ref().unwrap().expires;
+        world.entry().facts.expires = None;
+        let (fleet, ledger) = ([Desired::Valid(world.tenant.clone())], world.ledger.as_ref().ok());
+        let lost = lost_account("abc", &fleet, ledger, "mdm@contoso.example").unwrap();
+        assert!(read.is_some() && lost.tokens[0].expires == read, "{lost:?}");
+    }
+
+    #[test]
     fn a_mistyped_account_is_no_calm_answer() {
         let error = lost_account("abc", &fleet(), None, "sma@contoso.example").unwrap_err();
         assert_eq!(error.near.as_deref(), Some("sam@contoso.example"));
