@@ -40,6 +40,21 @@ fn who_downloaded_is_written_where_it_was_said_and_forgotten_where_it_was_not() 
     assert!(tenant.contains("    appleId: tokens@contoso.example\n"), "{tenant}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_at_a_terminal_is_asked_who_downloaded_and_enter_is_the_account_in_git() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "first.vpptoken", &hub.world.vpp_file("London", 300).text);
+    let mut plain = clone.command(&["renew", "contoso/London", "--file", text(&file), "--push"]);
+    plain.env_remove("SOPS_AGE_KEY");
+    let asked = "downloaded? [vpp@contoso.example]";
+    let Some(run) = crate::world::on_a_terminal(&plain, asked, "\n") else { return };
+    run.ends_with(0);
+    let tenant = tenant_on(&hub, &branch(&hub));
+    assert!(tenant.contains("    downloadedBy: vpp@contoso.example\n"), "{tenant}");
+}
+
 #[test]
 fn all_files_of_a_folder_are_said_to_be_one_accounts() {
     let hub = hub(&["contoso"]);
