@@ -88,12 +88,11 @@ impl Check<'_> {
         let nothing = TenantLedger::default();
         let known = self.past.known.as_ref().ok();
         let verdict = Asked {
-            tenant,
             token,
             sha256,
             past: known.map_or(&nothing, |view| view.tenant(tenant.tenant_id)),
             before: None,
-            bindings: Some(self.bindings),
+            destination: Some((tenant, self.bindings)),
             policy: self.policy,
             today: self.context.now().date_time().date_naive(),
         }

@@ -357,12 +357,11 @@ impl Download {
         let live = case.live.and_then(|live| live.only(Kind::Vpp)).map(LiveToken::facts);
         let nothing = TenantLedger::default();
         let asked = Asked {
-            tenant: place.tenant,
             token: place.token,
             sha256: self.sha256(),
             past: case.recorded.unwrap_or(&nothing),
             before: live.as_ref(),
-            bindings: case.bindings,
+            destination: case.bindings.map(|bindings| (place.tenant, bindings)),
             policy: place.policy,
             today: case.now.date_time().date_naive(),
         };

@@ -276,6 +276,32 @@ fn a_fleet_of_sealed_tokens_is_asked_about_by_check() {
 }
 
 #[test]
+fn a_file_that_intune_has_already_tells_its_location_and_whether_it_died() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.live_of_all_kinds("contoso");
+    let file = world.vpp_file("London", 300);
+    world.change("contoso", |tenant| tenant.vpp_tokens[0].expiration_date_time = file.expires);
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
+    world.state().answer_with(&file.text, 9625);
+    world.run(&["apply"]).ends_with(3).says("verified").says("dead-at-apple");
+    let mut fresh = World::new();
+    fresh.asks_apple = true;
+    fresh.live_of_all_kinds("contoso");
+    let file = fresh.vpp_file("London", 300);
+    fresh.change("contoso", |tenant| tenant.vpp_tokens[0].expiration_date_time = file.expires);
+    fresh.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
+    fresh.run(&["apply"]).ends_with(0).says("verified");
+    let shown = fresh.run(&["ledger", "show", "contoso", "--format", "json"]).ends_with(0).json();
+    let verified = shown["entries"].as_array().unwrap().iter();
+    let mut verified = verified.filter(|entry| entry["event"] == "verified");
+    assert_eq!(
+        verified.next().unwrap()["locationId"],
+        location_id(ORGANIZATION, "London").as_str()
+    );
+}
+
+#[test]
 fn seal_writes_the_location_that_apple_names() {
     let mut world = World::new();
     world.asks_apple = true;

@@ -26,7 +26,6 @@ crate::code_enum! {
 /// A VPP token that Apple was asked about, and what it is to replace.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    pub tenant: &'a Tenant,
     /// The entry as it is, or as it would be.
     pub token: &'a Token,
     /// SHA-256 of the opened file.
@@ -34,8 +33,9 @@ pub struct Asked<'a> {
     pub past: &'a TenantLedger,
     /// What Intune has of the token; `None` where it has none, or was not asked.
     pub before: Option<&'a Facts>,
-    /// Whose each location is, where the base's history was read.
-    pub bindings: Option<&'a Bindings<'a>>,
+    /// The tenant, and whose each location is; `None` where nothing is to be brought to the tenant, or the
+    /// base's history was not read.
+    pub destination: Option<(&'a Tenant, &'a Bindings<'a>)>,
     pub policy: &'a Policy,
     pub today: NaiveDate,
 }
@@ -88,9 +88,9 @@ impl Asked<'_> {
 
     /// The location belongs to another tenant.
     fn others(&self, found: &Location) -> Vec<Hold> {
-        let Some(bindings) = self.bindings else { return Vec::new() };
+        let Some((tenant, bindings)) = self.destination else { return Vec::new() };
         let token = Token { location_id: Some(found.id.clone()), ..self.token.clone() };
-        let conflicts = bindings.conflicts(self.tenant, &token, &self.policy.moves, self.today);
+        let conflicts = bindings.conflicts(tenant, &token, &self.policy.moves, self.today);
         conflicts.into_iter().map(|detail| Hold::firm(Reason::WrongDestination, detail)).collect()
     }
 

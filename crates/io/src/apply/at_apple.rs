@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt as _;
+use zeroize::Zeroizing;
 
 use super::files::{Ready, Refused};
 use super::tools::Tools;
@@ -12,8 +13,8 @@ use crate::apple::Apple;
 use applecart_core::apple::location::{Answer, Location};
 use applecart_core::fleet::CheckWithApple;
 use applecart_core::model::{Kind, Sha256};
-use applecart_core::plan::Due;
-use applecart_core::rules::at_apple::Asked;
+use applecart_core::plan::{Due, Verify};
+use applecart_core::rules::at_apple::{Asked, Verdict};
 use applecart_core::rules::bindings::Bindings;
 
 /// So many tokens are asked about at once; the pace is [`Apple`]'s.
@@ -31,6 +32,12 @@ pub struct AtApple<'a> {
 impl<'a> AtApple<'a> {
     pub fn new(apple: &'a Apple, bindings: &'a Bindings<'a>) -> Self {
         Self { apple, bindings, found: Mutex::default() }
+    }
+
+    fn learn(&self, sha256: Sha256, answer: Answer) {
+        if let Answer::Alive(location) = answer {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256, location);
+        }
     }
 
     /// The location of a file that Apple was asked about.
@@ -55,6 +62,38 @@ pub(super) async fn ask_all<'d>(
     futures::stream::iter(asked).buffered(BESIDE).collect().await
 }
 
+/// What became of a file that Intune should have already, and what speaks against it at Apple.
+pub(super) type Looked<'v> = (&'v Verify, Result<Verdict, Refused>);
+
+/// Asks about the VPP tokens that Intune should have already. Nothing is uploaded, so nothing is held: a
+/// token that died is told.
+pub(super) async fn look_all<'v>(
+    opened: Vec<(&'v Verify, Result<Option<Zeroizing<String>>, Refused>)>,
+    tools: &Tools<'_>,
+) -> Vec<Looked<'v>> {
+    let looked = opened.into_iter().map(|(verify, opened)| async move {
+        let text = match opened {
+            Ok(text) => text.filter(|_| tools.policy.check_with_apple != CheckWithApple::Off),
+            Err(refused) => return (verify, Err(refused)),
+        };
+        let Some(text) = text else { return (verify, Ok(Verdict::default())) };
+        let answer = tools.at_apple.apple.location(&text).await;
+        let verdict = Asked {
+            token: &verify.token,
+            sha256: verify.file.sha256,
+            past: tools.view.tenant(verify.tenant_id),
+            before: Some(&verify.live),
+            destination: None,
+            policy: tools.policy,
+            today: tools.judged_at().date_time().date_naive(),
+        }
+        .verdict(&answer);
+        tools.at_apple.learn(verify.file.sha256, answer);
+        (verify, Ok(verdict))
+    });
+    futures::stream::iter(looked).buffered(BESIDE).collect().await
+}
+
 /// Asks about a due upload; what is worth knowing of the answer, or why nothing is uploaded.
 pub(super) async fn ask(
     due: &Due,
@@ -68,20 +107,16 @@ pub(super) async fn ask(
     let at_apple = tools.at_apple;
     let answer = at_apple.apple.location(ready.bearer()).await;
     let verdict = Asked {
-        tenant: &due.tenant,
         token: &due.token,
         sha256: file.sha256,
         past: tools.view.tenant(due.tenant.tenant_id),
         before: due.before.as_ref(),
-        bindings: Some(at_apple.bindings),
+        destination: Some((&due.tenant, at_apple.bindings)),
         policy: tools.policy,
         today: tools.judged_at().date_time().date_naive(),
     }
     .verdict(&answer);
-    if let Answer::Alive(location) = answer {
-        let mut found = at_apple.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.insert(file.sha256, location);
-    }
+    at_apple.learn(file.sha256, answer);
     if verdict.holds.is_empty() {
         Ok(verdict.told().collect())
     } else {

@@ -129,7 +129,12 @@ pub(super) fn judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Re
 
 /// Opens a file and compares it with what the tenant file states of it, which is what Intune has.
 /// Whether it may still be uploaded is no question here: nothing is.
-pub(super) fn verify(verify: &Verify, tools: &Tools<'_>) -> Result<(), Refused> {
+///
+/// Of a VPP token it gives what Apple knows it by.
+pub(super) fn verify(
+    verify: &Verify,
+    tools: &Tools<'_>,
+) -> Result<Option<Zeroizing<String>>, Refused> {
     let opening = Opening::begin(verify.token.token.kind, &verify.file, tools);
     compare(verify, opening.end(tools.opening)?)
 }
@@ -241,22 +246,23 @@ fn judge_opened(
     std::panic::catch_unwind(judge).unwrap_or(Err(Refused::Internal))
 }
 
-fn compare(verify: &Verify, opened: Opened) -> Result<(), Refused> {
+fn compare(verify: &Verify, opened: Opened) -> Result<Option<Zeroizing<String>>, Refused> {
     let Token { facts: stated, public_key, .. } = &verify.token;
     let compare = AssertUnwindSafe(|| match opened {
         Opened::Push(Parsed { token, mut findings }) => {
             findings.extend(token.as_ref().and_then(|token| {
                 push::differences(token, push::Stated { facts: stated, public_key: *public_key })
             }));
-            usable(token, findings).map(drop)
+            usable(token, findings).map(|_| None)
         }
         Opened::Vpp(Parsed { token, mut findings }) => {
             findings.extend(token.as_ref().and_then(|token| vpp::differences(token, stated)));
-            usable(token, findings).map(drop)
+            let token = usable(token, findings)?;
+            Ok(Some(Zeroizing::new(token.expose_text().to_owned())))
         }
         // Only Intune can open it far enough to compare its facts. A plan asks for it where a run saw
         // this very file in Intune and the sealed bytes are others since: its digest tells all.
-        Opened::Enrollment(..) => Ok(()),
+        Opened::Enrollment(..) => Ok(None),
     });
     std::panic::catch_unwind(compare).unwrap_or(Err(Refused::Internal))
 }

@@ -75,6 +75,7 @@ pub(super) fn verified(verify: &Verify, tools: &Tools<'_>) -> (TenantId, LedgerE
     let entry = LedgerEntry {
         rev: Some(tools.run.rev.clone()),
         after: Some(verify.live.clone()),
+        location_id: tools.at_apple.location(verify.file.sha256).map(|it| it.id),
         ..LedgerEntry::new(tools.clock.now(), name, token, &tools.run.author, body)
     };
     (verify.tenant_id, entry)

@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use super::at_apple;
 use super::files;
 use super::record;
 use super::tools::Tools;
 use crate::store::LedgerError;
-use applecart_core::plan::{Planned, Verify};
+use applecart_core::model::Outcome;
+use applecart_core::plan::{Planned, Reason, Verify};
 use applecart_core::report::{ApplyReport, Done, Happened};
+use applecart_core::rules::allow::Hold;
+use applecart_core::rules::at_apple::Verdict;
 
 /// Verifies what the plan asks for.
 ///
@@ -21,14 +25,18 @@ pub(super) async fn all(
 ) -> Result<(), Arc<LedgerError>> {
     let mut entries = Vec::new();
     let is_timely = |verify: &&Verify| !planned.skews.contains_key(&verify.tenant_id);
+    let mut opened = Vec::new();
     for verify in planned.verifies.iter().filter(is_timely) {
         if tools.stopped() {
             break;
         }
-        let done = match files::verify(verify, tools) {
-            Ok(()) => {
+        opened.push((verify, files::verify(verify, tools)));
+    }
+    for (verify, looked) in at_apple::look_all(opened, tools).await {
+        let done = match looked {
+            Ok(verdict) => {
                 entries.push(record::verified(verify, tools));
-                Done { live: Some(verify.live.clone()), ..Done::of(Happened::Verified) }
+                verified(verify, &verdict)
             }
             Err(refused) => {
                 let tenant = (&verify.name, verify.tenant_id);
@@ -43,4 +51,16 @@ pub(super) async fn all(
         return Ok(());
     }
     tools.ledger.append(entries).await.map(|_| ())
+}
+
+/// Intune has this very file; that Apple speaks against it is told, for no upload would change it.
+fn verified(verify: &Verify, verdict: &Verdict) -> Done {
+    let against = verdict.holds.iter().map(|hold| format!("{}: {}", hold.reason, hold.detail));
+    let details = against.chain(verdict.told()).collect();
+    let is_wrong = |hold: &Hold| hold.reason != Reason::LocationUnproved;
+    let outcome = match verdict.holds.iter().any(is_wrong) {
+        true => Outcome::Partial,
+        false => Outcome::Done,
+    };
+    Done { live: Some(verify.live.clone()), details, outcome, ..Done::of(Happened::Verified) }
 }

@@ -28,12 +28,11 @@ fn judged(world: &World, mode: CheckWithApple, answer: &Answer) -> Verdict {
     let history = History::default();
     let bindings = Bindings::of(&world.others, None, world.ledger.as_ref().ok(), &history);
     let asked = Asked {
-        tenant: &world.tenant,
         token,
         sha256: Sha256::of(b"AA"),
         past: past.unwrap_or(&nothing),
         before: before.as_ref(),
-        bindings: Some(&bindings),
+        destination: Some((&world.tenant, &bindings)),
         policy: &policy,
         today: "2026-11-22".parse().unwrap(),
     };
