@@ -62,13 +62,16 @@ pub(super) async fn ask_all<'d>(
     futures::stream::iter(asked).buffered(BESIDE).collect().await
 }
 
+/// What Apple knows a file by that was opened and compared; nothing of another kind than VPP.
+type Opened = Result<Option<Zeroizing<String>>, Refused>;
+
 /// What became of a file that Intune should have already, and what speaks against it at Apple.
 pub(super) type Looked<'v> = (&'v Verify, Result<Verdict, Refused>);
 
 /// Asks about the VPP tokens that Intune should have already. Nothing is uploaded, so nothing is held: a
 /// token that died is told.
 pub(super) async fn look_all<'v>(
-    opened: Vec<(&'v Verify, Result<Option<Zeroizing<String>>, Refused>)>,
+    opened: Vec<(&'v Verify, Opened)>,
     tools: &Tools<'_>,
 ) -> Vec<Looked<'v>> {
     let looked = opened.into_iter().map(|(verify, opened)| async move {
