@@ -34,6 +34,8 @@ pub enum DemoError {
     NoDigest,
     #[error("{tenant} has no certificate in Intune")]
     NoCertificate { tenant: String },
+    #[error("{tenant} has no VPP token in Intune")]
+    NoToken { tenant: String },
     #[error("a made-up enrollment token names no recipient")]
     NoRecipient,
     #[error("git {0} failed")]

@@ -433,6 +433,7 @@ fn fleet_matter(key: &str, code: &str, severity: Severity, text: &str) -> Option
         suspended: false,
         command_for_all: None,
         in_git: InGit::No,
+        devices: None,
         is_remembered: false,
         window: None,
     })

@@ -88,8 +88,6 @@ fn not_asked() -> LiveTenant {
         push: Reading::Unknown(unasked()),
         enrollment: Reading::Unknown(unasked()),
         vpp: Reading::Unknown(unasked()),
-        consent: Reading::NotAsked,
-        push_signing_request: None,
-        clock_skew: None,
+        ..LiveTenant::not_asked()
     }
 }

@@ -33,6 +33,7 @@ fn the_demo_tells_its_story_to_the_end() {
         "reviewed as pull request #1",
         "renewed-outside-git",
         "topic-change",
+        "token-invalid",
         "audit passed",
         "That is the story",
     ] {

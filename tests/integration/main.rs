@@ -23,6 +23,7 @@ mod corpus;
 mod crash;
 mod day_one;
 mod deploy;
+mod devices;
 mod doctor;
 mod examples;
 mod faults;

@@ -65,6 +65,7 @@ fn told(cause: Cause, step: Step) -> Told {
         suspended: false,
         command_for_all: None,
         in_git: InGit::No,
+        devices: None,
         is_remembered: false,
         window: Some(Window {
             due_from: "2026-12-01T08:00:00Z".parse().unwrap(),

@@ -65,6 +65,9 @@ pub struct Matter {
     /// The command that does it for every matter of this code at once.
     #[serde(skip)]
     pub command_for_all: Option<String>,
+    /// How many devices depend on the token, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<u64>,
     /// Whether the file that settles it is in Git already. Such a token is never renewed again:
     /// Apple ends an enrollment token with the next download.
     #[serde(skip)]
@@ -321,7 +324,9 @@ pub fn list(input: &Input<'_>) -> Attention {
     join_same_keys(&mut matters);
     matters.sort_by_cached_key(|one| {
         let parked = one.severity <= Severity::Urgent && one.is_parked();
-        (parked, one.severity, one.code.rank(), one.due.is_none(), one.due, one.subject())
+        // Of the same matter, the one that takes most devices down comes first.
+        let devices = std::cmp::Reverse(one.devices);
+        (parked, one.severity, one.code.rank(), devices, one.due.is_none(), one.due, one.subject())
     });
     let reading = |one: &PlannedTenant| Some((one.name.clone(), input.last_reading(one)?));
     Attention {

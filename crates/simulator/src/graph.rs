@@ -219,6 +219,7 @@ fn routed(state: &State, origin: &str, call: &Call, grant: &Grant) -> Answer {
     match target {
         Target::Contracts => Ok(contract::list(&context)),
         Target::Push => push::answer(&context),
+        Target::Devices => push::devices(&context),
         Target::PushRequest => push::request(&context, false),
         Target::PushRequestNew => push::request(&context, true),
         Target::Consent(id) => push::consent(&context, &id),

@@ -28,6 +28,7 @@ pub(super) fn tell(
     a_renewal(dir, &mut story, simulator)?;
     a_renewal_in_the_portal(&mut story, simulator)?;
     create_instead_of_renew(&mut story, simulator)?;
+    a_silent_death(&mut story, simulator)?;
     the_record(&mut story)?;
 
     let customers = ["contoso", "adatum", "proseware", "wingtip", "fourthcoffee", "fabrikam"];
@@ -161,6 +162,20 @@ fn create_instead_of_renew(story: &mut Story<'_>, simulator: &Running) -> Result
         "Applying does not help, and no flag does.",
         &["apply", "--select", "fabrikam"],
         Outcome::Refused,
+    )
+}
+
+/// A token dies of a person, eleven months before its date.
+fn a_silent_death(story: &mut Story<'_>, simulator: &Running) -> Result<(), AppError> {
+    let (state, id) = (simulator.state(), tenant_id("wingtip")?);
+    let token = state.look(id, |tenant| tenant.vpp_tokens.first().map(|vpp| vpp.id.clone()));
+    let token =
+        token.flatten().ok_or_else(|| DemoError::NoToken { tenant: "wingtip".to_owned() })?;
+    state.revoke_vpp(id, &token).map_err(DemoError::made)?;
+    story.step(
+        "Today a colleague at wingtip changed the password of the account that downloaded its VPP token. No date tells: the token would be valid for months. It is told on this day, and fails a schedule (9).",
+        &["status", "--select", "wingtip", "--fail-on", "urgent"],
+        Outcome::Expiring,
     )
 }
 

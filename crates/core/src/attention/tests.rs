@@ -420,6 +420,27 @@ fn what_takes_devices_or_licences_down_counts_as_a_change() {
 }
 
 #[test]
+fn three_thousand_devices_come_before_five() {
+    let mut fleet = Fleet::empty();
+    for devices in [Some(5), None, Some(3000), Some(1)] {
+        fleet.add(Cause::Critical);
+        let planned = fleet.plan.tenants.last_mut().unwrap();
+        planned.tokens[0].state.devices = devices;
+    }
+    let mut notice = Fleet::of(Cause::RenewalDue);
+    notice.plan.tenants[0].tokens[0].state.devices = Some(9000);
+    let matters = fleet.list().matters;
+    let devices: Vec<_> = matters.iter().map(|one| one.devices).collect();
+    assert_eq!(devices, [Some(3000), Some(5), Some(1), None]);
+    assert!(matters[0].message.ends_with(" 3000 devices depend on it."), "{}", matters[0].message);
+    assert!(matters[2].message.ends_with(" 1 device depends on it."));
+    assert!(!matters[3].message.contains("device depends"));
+    // What can wait says no number, and stays behind what cannot.
+    let notice = notice.list().matters.remove(0);
+    assert!(!notice.message.contains("9000"), "{}", notice.message);
+}
+
+#[test]
 fn the_most_urgent_comes_first() {
     let matters = every_cause().list().matters;
     assert_eq!(matters[0].code, Cause::TopicChanged.code());

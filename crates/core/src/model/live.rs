@@ -217,6 +217,8 @@ pub struct LiveEnrollment {
     pub role_scope_tag_ids: Option<Vec<String>>,
     /// `shareTokenWithSchoolDataSyncService`, of use for a school alone.
     pub school_data_sync: Option<bool>,
+    /// `syncedDeviceCount`: how many devices came with it.
+    pub devices: Option<u64>,
     /// The public key that Apple encrypts this token to (`getEncryptionPublicKey`), as Graph
     /// gives it; `None` when it was not asked for.
     pub encryption_public_key: Option<String>,
@@ -312,6 +314,9 @@ pub struct LiveTenant {
     /// Intune's outstanding push signing request, as Graph gives it; `None` when it is not known.
     /// Only a snapshot has it: reading it from Intune is left to the command that opens a renewal.
     pub push_signing_request: Option<String>,
+    /// How many Apple devices Intune manages; `None` where that is not known, or the application may not
+    /// read it.
+    pub devices: Option<u64>,
     /// Seconds by which Graph's `Date` is ahead of the local clock; `None` when not measured.
     pub clock_skew: Option<i64>,
 }
@@ -335,8 +340,19 @@ impl LiveTenant {
             vpp: Reading::NotAsked,
             consent: Reading::NotAsked,
             push_signing_request: None,
+            devices: None,
             clock_skew: None,
         }
+    }
+
+    /// How many devices depend on one of its tokens, where that is known and there are any: what came with
+    /// an enrollment token, else every Apple device that Intune manages.
+    pub fn behind(&self, token: LiveToken<'_>) -> Option<u64> {
+        let devices = match token {
+            LiveToken::Enrollment(one) => one.devices,
+            LiveToken::Push(_) | LiveToken::Vpp(_) => self.devices,
+        };
+        devices.filter(|count| *count > 0)
     }
 
     /// The tokens that Intune has of a kind; none where that is not known.

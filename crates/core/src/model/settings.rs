@@ -173,6 +173,7 @@ mod tests {
             last_sync_error_code: 0,
             role_scope_tag_ids: Some(vec!["0".into()]),
             school_data_sync: Some(false),
+            devices: None,
             encryption_public_key: None,
         }
     }

@@ -170,6 +170,7 @@ impl<'a> OneTenant<'a> {
             self.due.truncate(due);
             token = self.unobserved(&shown);
         }
+        token.state.devices = shown.live.and_then(|one| live.behind(one));
         token.state.devices_know =
             devices_know.filter(|known| Some(&known.topic) != in_intune).map(Box::new);
         if token.state.devices_know.is_some() && in_intune.is_some() {
@@ -411,7 +412,7 @@ impl<'a> OneTenant<'a> {
         live: &LiveTenant,
         past: Option<&TenantLedger>,
     ) -> PlannedToken {
-        match past.filter(|_| observed) {
+        let mut token = match past.filter(|_| observed) {
             Some(past) => {
                 let mut token = self.one(shown, live, past);
                 let (settle, now) = (self.input.policy.settle, self.input.now);
@@ -420,7 +421,9 @@ impl<'a> OneTenant<'a> {
                 token
             }
             None => self.unobserved(shown),
-        }
+        };
+        token.state.devices = shown.live.and_then(|one| live.behind(one));
+        token
     }
 }
 
@@ -447,6 +450,7 @@ pub(super) fn unread(
             live: None,
             devices_know: None,
             retry_after: None,
+            devices: None,
             touched: None,
         },
         action: Action::None,

@@ -169,6 +169,10 @@ pub struct TokenState {
     /// When an upload that failed is tried again; left out where none waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Timestamp>,
+    /// How many devices depend on it: those that came with an enrollment token, else every Apple device
+    /// that Intune manages; left out where that is not known, and where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<u64>,
     /// When another hand changed it in Intune, although nothing that is compared differs; left out
     /// otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Renewal sheets: whose turn it is, with what, by when.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use chrono::Duration;
@@ -32,6 +33,8 @@ pub struct Due<'a> {
     first: bool,
     /// Whether Intune calls it invalid: it is due at once, whatever its date says.
     dead: bool,
+    /// How many devices depend on it, where that is known.
+    pub devices: Option<u64>,
     /// Whether Intune was ever seen to have the file in Git.
     confirmed: bool,
     /// Whether it is renewed in Apple School Manager.
@@ -87,6 +90,7 @@ impl<'a> Due<'a> {
         let only = live.as_ref().and_then(|live| live.only(kind));
         let id = only.and_then(LiveToken::id).map(str::to_owned);
         let dead = only.is_some_and(LiveToken::is_invalid);
+        let devices = live.as_ref().zip(only).and_then(|(live, only)| live.behind(only));
         let is_read = live.is_some() && problem.is_none();
         let live = only.map(LiveToken::facts);
         let in_intune = live.as_ref().and_then(|live| live.topic.as_ref());
@@ -102,7 +106,20 @@ impl<'a> Due<'a> {
             && past.first_topic != FirstTopic::Unknown;
         let confirmed =
             token.file.as_ref().is_some_and(|file| past.proof(&token.token, file.sha256).is_some());
-        Self { tenant, token, live, id, problem, lost, first, dead, confirmed, school, cloud }
+        Self {
+            tenant,
+            token,
+            live,
+            id,
+            problem,
+            lost,
+            first,
+            dead,
+            devices,
+            confirmed,
+            school,
+            cloud,
+        }
     }
 
     /// Every token of the tenants that can be renewed.
@@ -160,9 +177,12 @@ impl<'a> Due<'a> {
         Upcoming { tenant, token, place, expires, in_sitting }
     }
 
-    /// What comes first: what is dead, then the earliest expiry.
-    pub fn urgency(&self) -> (bool, Option<Timestamp>, TenantName, TokenRef) {
-        (!self.dead, self.expires(), self.tenant.name.clone(), self.token.token.clone())
+    /// What comes first: what is dead, then the earliest day, and of one day what most devices depend on.
+    pub fn urgency(&self) -> impl Ord + use<> {
+        let day = self.expires().map(|at| at.date_time().date_naive());
+        let devices = Reverse(self.devices);
+        let whose = (self.tenant.name.clone(), self.token.token.clone());
+        (!self.dead, day, devices, self.expires(), whose)
     }
 
     /// What is to be renewed at Apple, and with which account.
@@ -210,6 +230,7 @@ impl<'a> Due<'a> {
             tenant_id: tenant.tenant_id,
             token: token.token.clone(),
             dead: self.dead,
+            devices: self.devices,
             days_left: facts.expires.map(|at| at.since(now).num_seconds().div_euclid(24 * 3600)),
             facts,
             other_account,

@@ -56,7 +56,10 @@ impl Group<'_> {
     fn titled(&self, name: impl Fn(&str) -> String) -> String {
         let mut subjects: Vec<String> = Vec::new();
         for matter in &self.matters {
-            let subject = name(&matter.subject());
+            let mut subject = name(&matter.subject());
+            if let Some(count) = matter.devices.and_then(|count| usize::try_from(count).ok()) {
+                subject = format!("{subject} ({})", plural(count, "device"));
+            }
             if subjects.last() != Some(&subject) && !subject.is_empty() {
                 subjects.push(subject);
             }

@@ -37,6 +37,10 @@ const APPS_READ: Permission = Permission {
 /// Lists a partner's customers, in the partner's own tenant.
 const DIRECTORY_READ: &str = "Directory.Read.All";
 
+/// Lets a token read how many devices Intune manages. Nothing needs it: whoever gives it is told how many
+/// devices depend on a credential.
+pub const COUNT_DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
+
 /// What an application is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
@@ -67,7 +71,7 @@ impl Duty {
 
     /// What a token may do beyond what it is for: whoever steals it may do that, too.
     pub fn beyond(self, granted: &[String]) -> Vec<&str> {
-        let harmless = [READ.name, APPS_READ.name, DIRECTORY_READ];
+        let harmless = [READ.name, APPS_READ.name, DIRECTORY_READ, COUNT_DEVICES];
         // Of people, Entra adds what it needs to sign them in.
         let of_people = ["openid", "profile", "email", "offline_access", "User.Read"];
         let fits = |name: &str| {
@@ -124,6 +128,7 @@ mod tests {
         assert_eq!(Duty::Reader.missing(&writer), [""; 0]);
         assert_eq!(Duty::Writer.missing(&writer), [""; 0]);
         assert_eq!(Duty::Writer.beyond(&writer), [""; 0]);
+        assert_eq!(Duty::Reader.beyond(&granted(&[COUNT_DEVICES])), [""; 0]);
         assert_eq!(Duty::Reader.beyond(&writer), [WRITE.name]);
     }
 

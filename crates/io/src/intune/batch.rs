@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::reply::{Fault, Reply};
+use super::wire::Overview;
 use applecart_core::model::Kind;
 
 /// Where the resource of a kind is, below the API version.
@@ -19,15 +20,22 @@ pub(super) fn path(kind: Kind) -> &'static str {
     }
 }
 
-/// The body that asks for `kinds`; it holds nothing but GETs.
-pub(super) fn body(kinds: &BTreeSet<Kind>) -> Vec<u8> {
+/// How many devices Intune manages, below the API version.
+const DEVICES: &str = "/deviceManagement/managedDeviceOverview";
+/// Its part of a batch.
+const DEVICES_ID: &str = "devices";
+
+/// The body that asks for `kinds`, and for how many devices there are; it holds nothing but GETs.
+pub(super) fn body(kinds: &BTreeSet<Kind>, devices: bool) -> Vec<u8> {
     let requests: Vec<_> = kinds
         .iter()
-        .map(|kind| {
+        .map(|kind| (kind.as_str(), path(*kind)))
+        .chain(devices.then_some((DEVICES_ID, DEVICES)))
+        .map(|(id, path)| {
             serde_json::json!({
-                "id": kind.as_str(),
+                "id": id,
                 "method": "GET",
-                "url": path(*kind),
+                "url": path,
                 // The outer request's headers do not reach the inner ones.
                 "headers": {"Accept": "application/json", "Prefer": "include-unknown-enum-members"},
             })
@@ -57,18 +65,24 @@ struct Part<'a> {
     body: Option<&'a RawValue>,
 }
 
-/// Takes a batch answer apart. A kind that is missing in it, or answered twice, is left out:
-/// it is then asked for alone.
-pub(super) fn parts(reply: &Reply) -> Result<BTreeMap<Kind, Reply>, Fault> {
+/// A batch answer, taken apart.
+pub(super) struct Parts {
+    /// A kind that is missing, or answered twice, is left out: it is then asked for alone.
+    pub(super) kinds: BTreeMap<Kind, Reply>,
+    /// How many devices there are. Nothing is asked again for that.
+    pub(super) devices: Option<u64>,
+}
+
+pub(super) fn parts(reply: &Reply) -> Result<Parts, Fault> {
     let batch: Batch<'_> = reply.json()?;
-    let mut parts = BTreeMap::new();
-    for kind in Kind::ALL {
-        let mut answers = batch.responses.iter().filter(|part| part.id == kind.as_str());
-        if let (Some(part), None) = (answers.next(), answers.next()) {
-            parts.insert(kind, part.reply(reply));
-        }
-    }
-    Ok(parts)
+    let only = |id: &str| {
+        let mut answers = batch.responses.iter().filter(|part| part.id == id);
+        answers.next().filter(|_| answers.next().is_none()).map(|part| part.reply(reply))
+    };
+    let kinds = Kind::ALL.into_iter().filter_map(|kind| Some((kind, only(kind.as_str())?)));
+    let overview = only(DEVICES_ID).filter(|part| part.status == 200);
+    let overview = overview.and_then(|part| part.json::<Overview>().ok());
+    Ok(Parts { kinds: kinds.collect(), devices: overview.and_then(|one| one.apple_devices()) })
 }
 
 impl Part<'_> {

@@ -12,12 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use azure_core::Bytes;
 use reqwest::Method;
 
-use super::batch;
+use super::batch::{self, Parts};
+use super::jwt;
 use super::reply::{Fault, Reply};
 use super::session::{Ask, Failure, Start, Visit};
 use super::wire::{self, Item, Page, ShapeError};
 use applecart_core::fleet::Auth;
 use applecart_core::model::{Kind, LivePush, LiveTenant, Problem, Reading, Resource, TenantId};
+use applecart_core::rules::entra::COUNT_DEVICES;
 
 /// Covers all three resources in a real tenant. Microsoft's permission tables ask for
 /// DeviceManagementServiceConfig.ReadWrite.All to read the push certificate.
@@ -70,13 +72,15 @@ pub(super) async fn read(
     if request.watch.is_empty() {
         return LiveTenant::not_asked();
     }
-    if let Err(problem) = visit.sign_in().await {
-        return unknown(&problem, &request.watch);
-    }
-    let starts = if request.watch.len() > 1 && !plain_gets.load(Ordering::Relaxed) {
-        ask_batch(visit, &request.watch, plain_gets).await
+    let may_count = match visit.sign_in().await {
+        Ok(bearer) => may_count_devices(bearer.expose()),
+        Err(problem) => return unknown(&problem, &request.watch),
+    };
+    let asks_much = request.watch.len() > 1 || may_count;
+    let (starts, devices) = if asks_much && !plain_gets.load(Ordering::Relaxed) {
+        ask_batch(visit, &request.watch, may_count, plain_gets).await
     } else {
-        BTreeMap::new()
+        (BTreeMap::new(), None)
     };
     let start = |kind| starts.get(&kind).cloned().unwrap_or_default();
     let watched = |kind| request.watch.contains(&kind);
@@ -114,6 +118,7 @@ pub(super) async fn read(
         vpp,
         consent,
         push_signing_request: None,
+        devices,
         clock_skew: visit.skew(),
     }
 }
@@ -133,26 +138,37 @@ pub(super) fn unknown(problem: &Problem, watch: &BTreeSet<Kind>) -> LiveTenant {
     live
 }
 
-/// What a batch tells about each kind; a kind that is missing in the result is asked for alone.
+/// Whether the application was given the right to read how many devices there are. Nothing else needs it,
+/// so that nobody is asked to give it.
+fn may_count_devices(token: &str) -> bool {
+    let permissions = jwt::claims(token).map(|claims| claims.permissions).unwrap_or_default();
+    permissions.iter().any(|one| one == COUNT_DEVICES)
+}
+
+/// What a batch tells about each kind, and how many devices there are; a kind that is missing in the result
+/// is asked for alone.
 async fn ask_batch(
     visit: &Visit<'_>,
     watch: &BTreeSet<Kind>,
+    devices: bool,
     plain_gets: &AtomicBool,
-) -> BTreeMap<Kind, Start> {
+) -> (BTreeMap<Kind, Start>, Option<u64>) {
     let ask = Ask {
         method: Method::POST,
         url: visit.beta("/$batch"),
-        body: Some(Bytes::from(batch::body(watch))),
+        body: Some(Bytes::from(batch::body(watch, devices))),
         secret: None,
         attempts: BATCH_ATTEMPTS,
     };
     match visit.ask(&ask, Start::default(), batch::parts).await {
-        Ok(parts) => parts
-            .into_iter()
-            // A refused token is not this part's own trouble; alone it gets a fresh one.
-            .filter(|(_, part)| part.status != 401)
-            .map(|(kind, part)| (kind, Start { answer: Some(part.judge()), attempts: 1 }))
-            .collect(),
+        Ok(Parts { kinds, devices }) => {
+            let starts = kinds
+                .into_iter()
+                // A refused token is not this part's own trouble; alone it gets a fresh one.
+                .filter(|(_, part)| part.status != 401)
+                .map(|(kind, part)| (kind, Start { answer: Some(part.judge()), attempts: 1 }));
+            (starts.collect(), devices)
+        }
         Err(Failure { fault, attempts }) => {
             if matches!(fault.status(), Some(404 | 405 | 501)) {
                 plain_gets.store(true, Ordering::Relaxed);
@@ -163,10 +179,10 @@ async fn ask_batch(
                 _ => false,
             };
             if own_trouble || fault.status() == Some(501) {
-                return BTreeMap::new();
+                return (BTreeMap::new(), None);
             }
             let start = Start { answer: Some(Err(fault)), attempts };
-            watch.iter().map(|kind| (*kind, start.clone())).collect()
+            (watch.iter().map(|kind| (*kind, start.clone())).collect(), None)
         }
     }
 }

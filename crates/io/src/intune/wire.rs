@@ -138,6 +138,8 @@ pub(super) struct Enrollment {
     #[serde(default)]
     role_scope_tag_ids: Tags,
     share_token_with_school_data_sync_service: Option<bool>,
+    #[serde(default, deserialize_with = "count")]
+    synced_device_count: Option<u64>,
     /// In snapshots only; Graph answers it to a function of its own.
     encryption_public_key: Option<String>,
 }
@@ -186,6 +188,7 @@ impl Item for Enrollment {
             role_scope_tag_ids: tags(self.role_scope_tag_ids)
                 .map_err(|()| lacks("roleScopeTagIds"))?,
             school_data_sync: self.share_token_with_school_data_sync_service,
+            devices: self.synced_device_count,
             encryption_public_key: self.encryption_public_key,
         }))
     }
@@ -313,6 +316,36 @@ pub(super) struct Text {
     pub(super) value: String,
 }
 
+/// A number of devices; one that is none is not known.
+fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(Option::<i64>::deserialize(deserializer)?.and_then(|count| u64::try_from(count).ok()))
+}
+
+/// Graph's `managedDeviceOverview`, of which only Apple's devices count.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Overview {
+    device_operating_system_summary: Option<OperatingSystems>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OperatingSystems {
+    #[serde(default, deserialize_with = "count")]
+    ios_count: Option<u64>,
+    #[serde(default, rename = "macOSCount", deserialize_with = "count")]
+    mac_os_count: Option<u64>,
+}
+
+impl Overview {
+    /// How many Apple devices Intune manages.
+    pub(super) fn apple_devices(&self) -> Option<u64> {
+        let OperatingSystems { ios_count, mac_os_count } =
+            self.device_operating_system_summary.as_ref()?;
+        (*ios_count)?.checked_add((*mac_os_count)?)
+    }
+}
+
 /// A date; `None` where there is none or Graph says "never" with the year 1.
 fn date(text: Option<String>) -> Result<Option<Timestamp>, ()> {
     use chrono::Datelike as _;
@@ -351,6 +384,18 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].id.as_str(), all[0].expires), ("b", None));
         assert_eq!(all[0].last_sync_error_code, 3);
+    }
+
+    #[test]
+    fn only_apples_devices_count_and_no_number_is_made_up() {
+        let count = |json: &str| serde_json::from_str::<Overview>(json).ok()?.apple_devices();
+        let summary = |inside: &str| format!(r#"{{"deviceOperatingSystemSummary": {{{inside}}}}}"#);
+        let all = r#""iosCount": 2900, "macOSCount": 100, "windowsCount": 7, "androidCount": 9"#;
+        assert_eq!(count(&summary(all)), Some(3000));
+        for unknown in [r#""iosCount": 5"#, r#""iosCount": -1, "macOSCount": 2"#, ""] {
+            assert_eq!(count(&summary(unknown)), None, "{unknown}");
+        }
+        assert_eq!(count("{}"), None);
     }
 
     #[test]

@@ -25,6 +25,22 @@ fn read(context: &Context<'_>) -> Answer {
     Ok(Success::ok(context.selected(entity(context, &push))))
 }
 
+/// How many devices Intune manages: Graph counts those of every maker.
+pub(super) fn devices(context: &Context<'_>) -> Answer {
+    let counts = context.state.look(context.tenant(), |tenant| tenant.managed_devices);
+    let (ios, mac) = counts.unwrap_or_default();
+    let members = [
+        ("enrolledDeviceCount", json!(ios + mac + 1)),
+        ("mdmEnrolledCount", json!(ios + mac + 1)),
+        (
+            "deviceOperatingSystemSummary",
+            json!({"androidCount": 0, "iosCount": ios, "macOSCount": mac, "windowsCount": 1}),
+        ),
+    ];
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    Ok(Success::ok(context.object("deviceManagement/managedDeviceOverview/$entity", members)))
+}
+
 fn entity(context: &Context<'_>, push: &Push) -> Value {
     let members = shape::push(push, context.now, context.state.next_read());
     context.object(&format!("{PATH}/$entity"), members)

@@ -13,6 +13,7 @@ const WRITE: &str = "DeviceManagementServiceConfig.ReadWrite.All";
 const CONFIGURATION_READ: &str = "DeviceManagementConfiguration.Read.All";
 const CONFIGURATION_WRITE: &str = "DeviceManagementConfiguration.ReadWrite.All";
 const APPS_READ: &str = "DeviceManagementApps.Read.All";
+const DEVICES_READ: &str = "DeviceManagementManagedDevices.Read.All";
 const DIRECTORY_READ: &str = "Directory.Read.All";
 const DIRECTORY_WRITE: &str = "Directory.ReadWrite.All";
 const APPS_WRITE: &str = "DeviceManagementApps.ReadWrite.All";
@@ -21,6 +22,8 @@ const APPS_WRITE: &str = "DeviceManagementApps.ReadWrite.All";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Push,
+    /// How many devices there are.
+    Devices,
     PushRequest,
     PushRequestNew,
     Consent(String),
@@ -73,6 +76,7 @@ fn management<'a>(version: Version, rest: &[&'a str]) -> Result<Target, &'a str>
             }
             [other, ..] => Err(other),
         },
+        ["managedDeviceOverview"] => Ok(Target::Devices),
         ["dataSharingConsents", id] if beta => Ok(Target::Consent(id.to_owned())),
         ["dataSharingConsents", id, "consentToDataSharing"] if beta => {
             Ok(Target::ConsentGrant(id.to_owned()))
@@ -139,6 +143,7 @@ fn needed(target: &Target, method: &Method) -> Option<&'static [&'static str]> {
         )
         | (Target::Enrollment(_), "PATCH")
         | (Target::Harmful(_), "POST") => &[WRITE],
+        (Target::Devices, "GET") => &[DEVICES_READ],
         (Target::Contracts, "GET") => &[DIRECTORY_READ, DIRECTORY_WRITE],
         (Target::Vpps | Target::Vpp(_), "GET") => {
             &[READ, WRITE, CONFIGURATION_READ, CONFIGURATION_WRITE, APPS_READ, APPS_WRITE]

@@ -66,6 +66,9 @@ pub struct Tenant {
     /// VPP tokens that Apple revoked: SHA-256 in hex of the file's text.
     #[serde(default)]
     pub revoked_vpp_tokens: Vec<String>,
+    /// How many iPhones and iPads, and how many Macs, Intune manages.
+    #[serde(default)]
+    pub managed_devices: (u32, u32),
     /// Of a partner: the customers that `/contracts` lists.
     #[serde(default)]
     pub customers: Vec<Customer>,
@@ -93,6 +96,7 @@ impl Tenant {
             uploads: Vec::new(),
             locations_held_elsewhere: Vec::new(),
             revoked_vpp_tokens: Vec::new(),
+            managed_devices: (0, 0),
             customers: Vec::new(),
             approvals: Vec::new(),
         }

@@ -243,11 +243,7 @@ impl Tenant {
 impl State {
     /// The password of the account behind a VPP token was changed, which ends the token that
     /// Intune has: it keeps its expiry and is `invalid`, also when it is uploaded again.
-    pub(crate) fn revoke_vpp(
-        &self,
-        tenant: impl Into<TenantId>,
-        id: &str,
-    ) -> Result<(), PortalError> {
+    pub fn revoke_vpp(&self, tenant: impl Into<TenantId>, id: &str) -> Result<(), PortalError> {
         self.change(tenant, |tenant| {
             let at = tenant.vpp_position(id)?;
             let Some(vpp) = tenant.vpp_tokens.get_mut(at) else { return Ok(()) };

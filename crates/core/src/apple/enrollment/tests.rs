@@ -28,6 +28,7 @@ fn live(key: Option<String>) -> LiveEnrollment {
         last_sync_error_code: 0,
         role_scope_tag_ids: None,
         school_data_sync: None,
+        devices: None,
         encryption_public_key: key,
     }
 }

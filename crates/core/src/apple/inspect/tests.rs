@@ -54,6 +54,7 @@ fn live_enrollment(key: &str) -> LiveTenant {
         last_sync_error_code: 0,
         role_scope_tag_ids: None,
         school_data_sync: None,
+        devices: None,
         encryption_public_key: Some(key.into()),
     };
     LiveTenant { enrollment: Reading::Present(vec![setting]), ..LiveTenant::not_asked() }

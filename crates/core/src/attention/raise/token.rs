@@ -2,7 +2,7 @@
 
 use super::tenant::OneTenant;
 use super::words::{Words, told_once};
-use crate::attention::{Cause, Matter, OpenRenewal, advice};
+use crate::attention::{Cause, Matter, OpenRenewal, Severity, advice};
 use crate::fleet::{Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, LiveVpp, Record, Timestamp, TokenRef, shell_word};
@@ -22,6 +22,15 @@ pub(super) struct OneToken<'a> {
     pub(super) last_seen: Option<(Facts, Timestamp)>,
     /// When it expires by the newest reading, whoever knows of that.
     pub(super) last_known: Option<LastKnown>,
+}
+
+/// The sentences of a matter with how many devices it is about.
+fn depend(message: &str, devices: u64) -> String {
+    let (count, depend) = match devices {
+        1 => ("1 device".to_owned(), "depends"),
+        _ => (format!("{devices} devices"), "depend"),
+    };
+    format!("{message} {count} {depend} on it.")
 }
 
 impl<'a> OneToken<'a> {
@@ -93,7 +102,12 @@ impl<'a> OneToken<'a> {
     pub(super) fn matter(&self, cause: Cause, words: Words) -> Matter {
         let expires = self.planned.state.expires;
         let of = (Some(&self.token), self.entry);
-        Matter { due: expires, ..self.of.matter_of(cause, of, self.period(), words) }
+        let devices = self.planned.state.devices;
+        let words = match devices.filter(|_| cause.severity() <= Severity::Urgent) {
+            Some(count) => Words { message: depend(&words.message, count), ..words },
+            None => words,
+        };
+        Matter { due: expires, devices, ..self.of.matter_of(cause, of, self.period(), words) }
     }
 
     pub(super) fn tenant(&self) -> String {

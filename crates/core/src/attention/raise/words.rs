@@ -127,6 +127,7 @@ pub(super) fn matter(key: String, cause: Cause, words: Words) -> Matter {
         as_of: None,
         suspended: false,
         command_for_all: words.command_for_all,
+        devices: None,
         in_git: words.in_git,
         is_remembered: false,
         window: None,

@@ -28,6 +28,7 @@ fn matter(number: u8, cause: Cause) -> Matter {
         suspended: false,
         command_for_all: None,
         in_git: InGit::No,
+        devices: None,
         is_remembered: false,
         window: None,
     }

@@ -200,6 +200,7 @@ pub fn matter_of(file: TenantId, record: &Record) -> Option<Matter> {
         suspended: false,
         command_for_all: None,
         in_git: InGit::No,
+        devices: None,
         is_remembered: true,
         window: None,
     })

@@ -80,6 +80,7 @@ impl Scene {
             suspended: false,
             command_for_all: None,
             in_git: InGit::No,
+            devices: None,
             is_remembered: false,
             window: None,
         }

@@ -43,6 +43,7 @@ fn matter(cause: Cause, in_git: InGit) -> Matter {
         suspended: false,
         command_for_all: None,
         in_git,
+        devices: None,
         is_remembered: false,
         window: None,
     }

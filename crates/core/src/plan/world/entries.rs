@@ -197,5 +197,6 @@ pub fn live_enrollment() -> LiveEnrollment {
         encryption_public_key: None,
         token_type: Some("dep".into()),
         school_data_sync: Some(false),
+        devices: None,
     }
 }

@@ -65,6 +65,9 @@ pub struct Sheet {
     /// Whether Intune calls the credential invalid or expired: it is due at once, whatever its date says.
     #[serde(default)]
     pub dead: bool,
+    /// How many devices depend on it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<u64>,
     /// Whole days left, rounded down; negative once it expired.
     pub days_left: Option<i64>,
     /// Enrollment: the MDM server's name in Apple Business or Apple School Manager.
@@ -211,6 +214,7 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
     line("MDM server", sheet.server.clone());
     line("organisation", sheet.facts.organization.clone());
     line("location", sheet.facts.location.clone());
+    line("devices that depend on it", sheet.devices.map(|count| count.to_string()));
     line("contacts", (!sheet.contacts.is_empty()).then(|| sheet.contacts.join(", ")));
     if let Some(csr) = &sheet.csr {
         let from = match csr.origin {

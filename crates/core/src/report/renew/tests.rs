@@ -24,6 +24,7 @@ fn sheet(kind: Kind) -> Sheet {
         open: None,
         wrong_destination: None,
         dead: false,
+        devices: None,
         days_left: Some(8),
         server: None,
         school: false,
