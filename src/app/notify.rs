@@ -218,11 +218,7 @@ fn plan(context: &Context, Options { selection, sinks, .. }: &Options) -> Result
     session::plan(context, selection, &wanted, |loaded: &Loaded| {
         // Intune is asked for nobody who is not told.
         wanted_sinks(&loaded.policy.notify, sinks)?;
-        let connector = session::signed_in(context, loaded, selection)?;
-        let apple = session::asked_apple(context, loaded)?;
-        let ways = (&connector, apple.as_ref());
-        let live = block_on(session::read_live(context, ways, loaded, selection))?;
-        Ok(Intune::Read(live, Source::Live))
+        Ok(Intune::Read(session::look(context, loaded, selection)?, Source::Live))
     })
 }
 

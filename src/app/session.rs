@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 
 pub use live::{
-    NO_PROFILE, apple, asked_apple, asks_apple, connector, must_sign_in, read_each, read_live,
-    read_tenant, request, signed_in,
+    NO_PROFILE, apple, asked_apple, asks_apple, connector, look, must_sign_in, read_each,
+    read_live, read_tenant, request, signed_in,
 };
 pub use loaded::{
     Loaded, Proposed, Tree, Unknown, brings_none, ledger_policy, load, policy_of, selected,

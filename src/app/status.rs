@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
-use super::{AppError, Context, Reach, block_on};
+use super::{AppError, Context, Reach};
 use applecart_core::attention::FailOn;
 use applecart_core::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
 use applecart_core::plan::{Selection, Source};
@@ -49,10 +49,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
             let tenants = session::selected(&loaded.fleet, selection);
             tenants.map(|tenant| (tenant.name.clone(), not_asked())).collect()
         } else {
-            let connector = session::signed_in(context, loaded, selection)?;
-            let apple = session::asked_apple(context, loaded)?;
-            let ways = (&connector, apple.as_ref());
-            block_on(session::read_live(context, ways, loaded, selection))?
+            session::look(context, loaded, selection)?
         };
         Ok(Intune::Read(live, Source::Live))
     };

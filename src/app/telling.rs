@@ -177,7 +177,7 @@ impl<'a> Way<'a> {
 }
 
 /// Why what depends on the date is not sent; see [`session::Made::clock_is_known`].
-pub const CLOCK_UNKNOWN: &str = "Microsoft did not answer, and nobody read Intune in the last day, so nothing shows that this machine's clock is right";
+pub const CLOCK_UNKNOWN: &str = "No answer of Microsoft's told the time, and nobody read Intune in the last day, so nothing shows that this machine's clock is right";
 
 /// How a run ended that told what it could, beside what Intune answered.
 pub fn outcome(observed: Outcome, failed: bool, claimed: Option<&Claimed>) -> (Vec<u8>, Outcome) {

@@ -8,7 +8,7 @@ use super::acknowledge::load_tenant;
 use super::renew::recorded_request;
 use super::session::{self, Intune, Loaded, Made, Past, Tree, Wanted, Which};
 use super::telling::{self, Begun, Letter, LetterStep, Post, Posted, Way};
-use super::{AppError, Context, Reach, block_on};
+use super::{AppError, Context, Reach};
 use applecart_core::attention::{Cause, CloneState, Matter, MatterTenant, renewal_key};
 use applecart_core::fleet::{Desired, Tenant, TicketPolicy, name_of};
 use applecart_core::ledger::LedgerView;
@@ -79,6 +79,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Ticketed, AppError> {
     let name = |matter: &Matter| matter.tenant.as_ref().map(|tenant| tenant.name.clone());
     report.unmapped = of_cause(Cause::TicketUnmapped).filter_map(name).collect();
     report.moved = of_cause(Cause::TicketMoved).map(Into::into).collect();
+    report.unread = ticket::unread(&policy, &made.loaded.fleet, &made.planned.plan, &matters);
     let sinks = made.loaded.policy.notify.iter().filter(|sink| sink.name == policy.sink);
     let sinks: Vec<_> = sinks.cloned().collect();
     let way = Way::of(&context, (author, lock), &mut made, &sinks, &options.stop)?;
@@ -151,10 +152,7 @@ fn plan(
         if loaded.policy.tickets.is_none() {
             return Err(TicketError::NoSink.into());
         }
-        let connector = session::signed_in(context, loaded, selection)?;
-        let apple = session::asked_apple(context, loaded)?;
-        let ways = (&connector, apple.as_ref());
-        *live = block_on(session::read_live(context, ways, loaded, selection))?;
+        *live = session::look(context, loaded, selection)?;
         Ok(Intune::Read(live.clone(), Source::Live))
     })
 }

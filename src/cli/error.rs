@@ -502,7 +502,12 @@ fn init_hint(error: &InitError) -> &'static str {
 
 /// What is missing is said by the error itself; this is the way on.
 fn sign_in_hints(error: &SignInError) -> Vec<Next> {
-    let nothing = || Next::from("Nothing was read from Intune");
+    let offline = || {
+        Next::run(
+            "Nothing was read from Intune. What Git and the ledger know of it:",
+            "applecart status --offline",
+        )
+    };
     let secret = || {
         Next::from(
             "Without a person: set `credential` in applecart.yaml to what this place has, or APPLECART_CREDENTIAL=client-secret together with AZURE_CLIENT_SECRET",
@@ -512,9 +517,9 @@ fn sign_in_hints(error: &SignInError) -> Vec<Next> {
         SignInError::Placeholder => vec![
             "Nothing was read from Intune. Write the application (client) id of your app registration in Entra ID into applecart.yaml (`auth: clientId`), and commit it".into(),
         ],
-        SignInError::NoAzureCli => vec![nothing(), yourself()],
-        SignInError::NoPerson { .. } => vec![nothing(), secret()],
-        _ => vec![nothing(), yourself()],
+        SignInError::NoAzureCli => vec![yourself(), offline()],
+        SignInError::NoPerson { .. } => vec![secret(), offline()],
+        _ => vec![yourself(), offline()],
     }
 }
 

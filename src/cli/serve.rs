@@ -102,8 +102,12 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     let scheme = if options.listen.tls.is_some() { "https" } else { "http" };
     let stop = Stop::default();
     let (asked, told) = (stop.clone(), output.clone());
+    let under_way = match mode {
+        Mode::Observe => "a message",
+        Mode::Apply => "an upload or a message",
+    };
     interrupt::ask_then_end(move || {
-        told.note("Stopping: an upload that is under way is being finished and recorded. Once more ends at once.");
+        told.note(&format!("Stopping: {under_way} that is under way is being finished and recorded. Once more ends at once."));
         asked.ask();
     });
     let does = match mode {

@@ -481,6 +481,30 @@ fn a_clock_that_nothing_confirms_tells_only_that_intune_is_unreachable() {
     assert_eq!(told.told(), ["raised contoso unreachable"]);
 }
 
+/// The day on which the client secret expires, or the variable gets lost, is no day on which nobody is told.
+#[test]
+fn without_a_valid_secret_what_expires_is_told_as_it_was_last_seen() {
+    for (name, secret) in [("wrong", "another-one"), ("missing", "")] {
+        let told = Told::new();
+        told.customer("contoso", 10);
+        let clone = told.clone("one");
+        let run = |arguments: &[&str]| {
+            let mut command = clone.command(arguments);
+            command.env("AZURE_CLIENT_SECRET", secret);
+            crate::world::finish(command)
+        };
+        run(&["notify"]).ends_with(8);
+        let expected = ["raised contoso critical", "raised contoso sign-in-failed"];
+        assert_eq!(told.told(), expected, "{name}");
+        run(&["notify"]).ends_with(8);
+        assert_eq!(told.told(), [""; 0], "{name}: once");
+        let all = run(&["status"]).ends_with(8).says("contoso").says("applecart doctor").stdout;
+        assert!(all.contains("Expires on") && all.contains("sign-in-failed"), "{all}");
+        clone.run(&["notify"]).ends_with(0);
+        assert_eq!(told.told(), ["resolved contoso sign-in-failed"], "{name}");
+    }
+}
+
 /// Whoever may push the notes can write that a sink was told.
 #[test]
 fn a_forged_line_in_the_notes_silences_a_critical_matter_for_one_reminder() {

@@ -645,6 +645,47 @@ fn the_log_says_of_each_run_that_went_wrong_why_and_of_no_other() {
 }
 
 #[test]
+fn without_a_secret_it_shows_what_is_known_and_what_to_do() {
+    let world = World::new();
+    world.renewal("contoso");
+    let mut command = world.command(&arguments(&[]));
+    command.env_remove("AZURE_CLIENT_SECRET");
+    let serve = Serve::start(command);
+    eventually("a run has ended", || serve.runs() > 0.0);
+    assert!(!serve.is_ready());
+    let page = serve.get("/");
+    assert_eq!(page.status, 200, "{page:?}");
+    for part in ["contoso", "AZURE_CLIENT_SECRET", "applecart doctor", "Intune has not been read"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+}
+
+#[test]
+fn a_first_run_that_failed_says_so_with_its_reason_and_the_next_step() {
+    let hub = hub();
+    let clone = hub.clone("clone", &[]);
+    std::fs::rename(hub.folder(), hub.world.path("away")).unwrap();
+    let serve = Serve::in_clone(&clone, &[]);
+    eventually("a run has ended", || serve.runs() > 0.0);
+    let page = serve.get("/");
+    let says = |text: &str| assert!(page.body.contains(text), "{text}: {}", page.body);
+    ["contoso", "base-unknown", "has not been read since"].into_iter().for_each(says);
+    assert!(!serve.is_ready());
+    drop(serve);
+    let world = World::new();
+    world.write("applecart.yaml", "kind: Fleet\n");
+    world.commit("Broken");
+    let serve = Serve::of(&world, &[]);
+    eventually("a run has ended", || serve.runs() > 0.0);
+    let page = serve.get("/");
+    assert_eq!(page.status, 503);
+    let says = |text: &str| assert!(page.body.contains(text), "{text}: {}", page.body);
+    ["The first run failed", "applecart.yaml:", "applecart doctor"].into_iter().for_each(says);
+    assert!(!page.body.contains("going on"), "{}", page.body);
+    assert_eq!(page.body.matches("No run has succeeded").count(), 1, "{}", page.body);
+}
+
+#[test]
 fn it_answers_over_tls_with_the_certificate_it_is_given() {
     let world = World::new();
     world.renewal("contoso");

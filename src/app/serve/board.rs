@@ -198,17 +198,22 @@ impl Board {
             };
             let next =
                 figures.next.map(|at| format!(" The next try is at {at}.")).unwrap_or_default();
-            let last = match figures.last_success {
-                Some(at) => format!("The last run that succeeded ended at {at}."),
-                None => "No run has succeeded since the start.".to_owned(),
+            let last = match (figures.last_success, cause) {
+                (Some(at), _) => format!(" The last run that succeeded ended at {at}."),
+                (None, Cause::Other) => String::new(),
+                (None, _) => " No run has succeeded since the start.".to_owned(),
             };
-            notices.push(format!("{who} since {since}. {last}{next}"));
+            notices.push(format!("{who} since {since}.{last}{next}"));
         }
         notices.extend(round.troubles);
         let (mut newer, mut rev) = (round.status, round.rev);
-        if let (None, Some(why), Some(last)) = (&newer, &round.unknown_base, &reading) {
-            newer = Some(with_unknown_base(last.status.clone(), why));
-            rev = last.rev.clone();
+        if newer.is_none() {
+            // What the clone has is older than anything that a run found.
+            let known = reading.as_ref().map(|last| (last.status.clone(), last.rev.clone()));
+            let known = known.or_else(|| Some((round.in_clone?, None)));
+            if let (Some(why), Some((status, of))) = (&round.unknown_base, known) {
+                (newer, rev) = (Some(with_unknown_base(status, why)), of);
+            }
         }
         if let Some(status) = newer {
             match Reading::of(status, rev) {

@@ -141,6 +141,9 @@ impl Cause {
 pub(super) struct Round {
     /// The fleet as it was found; `None` where the run did not come that far.
     pub(super) status: Option<Status>,
+    /// What Git and the record of this clone say, where nothing newer could be found and no run before
+    /// has found anything.
+    pub(super) in_clone: Option<Status>,
     /// The commit that it was read at.
     pub(super) rev: Option<String>,
     /// Why it counts as failed.
@@ -248,6 +251,9 @@ pub(super) fn run(
             round.fails(cause, "read the fleet", &error);
             if cause == Cause::Git {
                 round.unknown_base = Some(without_secrets(&sentence(&error)).into_owned());
+                if known.is_none() {
+                    round.in_clone = in_clone(context, &options.selection);
+                }
                 // Whom the settings named last is told that nothing is known.
                 let rev = known.unwrap_or_else(|| context.rev.clone());
                 let context = Context { rev, ..context.clone() };
@@ -329,17 +335,28 @@ fn upload(context: &Context, options: &Options, hand: &Hand, round: &mut Round) 
     }
 }
 
-/// Reads the state of the fleet.
-fn look(context: &Context, selection: &Selection, round: &mut Round) {
-    let options = status::Options {
+/// What Git and the record of this clone say; `None` where they cannot be read either.
+fn in_clone(context: &Context, selection: &Selection) -> Option<Status> {
+    let options = status_options(selection, true);
+    let surveyed = status::run(context, &options);
+    let told = |error: &AppError| tracing::info!("the clone cannot be shown: {}", sentence(error));
+    surveyed.inspect_err(told).ok().map(|surveyed| surveyed.status)
+}
+
+fn status_options(selection: &Selection, offline: bool) -> status::Options {
+    status::Options {
         selection: selection.clone(),
-        offline: false,
-        in_force: true,
+        offline,
+        in_force: !offline,
         within: None,
         fail_within: None,
         fail_on: Vec::new(),
-    };
-    match status::run(context, &options) {
+    }
+}
+
+/// Reads the state of the fleet.
+fn look(context: &Context, selection: &Selection, round: &mut Round) {
+    match status::run(context, &status_options(selection, false)) {
         Ok(surveyed) => {
             let cause = blind(&surveyed.status).or_else(|| untimely(&surveyed.status));
             round.failed = round.failed.or(cause);

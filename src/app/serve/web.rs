@@ -223,7 +223,9 @@ async fn aside<T: Send + 'static>(
 
 async fn page(State(web): State<Arc<Web>>) -> Response {
     let shown = web.board.shown();
-    let Some(reading) = shown.reading.clone() else { return first_page(&shown) };
+    let Some(reading) = shown.reading.clone() else {
+        return first_page(&shown, web.board.figures().failing > 0);
+    };
     let render = move || {
         let made = || Bytes::from(report::status_html(&reading.status, &shown.view()));
         shown.page.get_or_init(made).clone()
@@ -231,10 +233,20 @@ async fn page(State(web): State<Arc<Web>>) -> Response {
     aside(render).await.map_or_else(|response| response, of_page)
 }
 
-/// What a browser shows until the first run has ended, and then replaces.
-fn first_page(shown: &Shown) -> Response {
-    let mut lines = vec!["The first run is going on. This page shows its result.".to_owned()];
+/// What a browser shows until a run has found something, and then replaces.
+fn first_page(shown: &Shown, has_failed: bool) -> Response {
+    let head = match has_failed {
+        true => {
+            "The first run failed, and nothing can be shown yet. This page shows the result of the next."
+        }
+        false => "The first run is going on. This page shows its result.",
+    };
+    let mut lines = vec![head.to_owned()];
     lines.extend(shown.notices.iter().map(|notice| report::escape(notice)));
+    if has_failed {
+        let next = "This names what is missing, and what to do. Run it as the controller runs, with its environment:";
+        lines.extend([next.to_owned(), "applecart doctor".to_owned()]);
+    }
     let mut response = text(StatusCode::SERVICE_UNAVAILABLE, &lines.join("\n"));
     response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("5"));
     response

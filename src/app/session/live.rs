@@ -8,7 +8,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use super::loaded::{Loaded, selected};
 use super::revoked::Revoked;
-use crate::app::{AppError, Context};
+use crate::app::{AppError, Context, block_on};
 use applecart_core::fleet::{CheckWithApple, Policy, Tenant};
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Reading, TenantName};
 use applecart_core::plan::Selection;
@@ -80,6 +80,33 @@ pub fn asks_apple(loaded: &Loaded) -> bool {
 /// The way to Apple, where a run asks that.
 pub fn asked_apple(context: &Context, loaded: &Loaded) -> Result<Option<Apple>, AppError> {
     asks_apple(loaded).then(|| apple(context)).transpose()
+}
+
+/// Reads for a run that shows or tells what is known, whatever cannot be read. What keeps it from
+/// signing in to any tenant is then the answer of each, as a refusal of Entra's is.
+pub fn look(
+    context: &Context,
+    loaded: &Loaded,
+    selection: &Selection,
+) -> Result<BTreeMap<TenantName, LiveTenant>, AppError> {
+    let connector = connector(context)?;
+    let apple = asked_apple(context, loaded)?;
+    block_on(async {
+        let ways = (&connector, apple.as_ref());
+        let mut live = read_live(context, ways, loaded, selection).await;
+        let auth_of = |tenant: &Tenant| loaded.policy.auth_of(tenant.auth.as_deref());
+        let mut asked = selected(&loaded.fleet, selection)
+            .filter_map(|tenant| Some((tenant, auth_of(tenant)?)));
+        // Entra tells everybody the time; whoever did not sign in has not heard it yet.
+        if let Some((tenant, auth)) = asked.next()
+            && connector.check(auth).is_err()
+            && asked.all(|(_, auth)| connector.check(auth).is_err())
+            && let Some(live) = live.get_mut(&tenant.name)
+        {
+            live.clock_skew = connector.clock_skew(tenant.tenant_id, auth).await;
+        }
+        live
+    })
 }
 
 /// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in

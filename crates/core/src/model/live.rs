@@ -317,7 +317,8 @@ pub struct LiveTenant {
     /// How many Apple devices Intune manages; `None` where that is not known, or the application may not
     /// read it.
     pub devices: Option<u64>,
-    /// Seconds by which Graph's `Date` is ahead of the local clock; `None` when not measured.
+    /// Seconds by which the `Date` of Graph's answer, or else of Entra's, is ahead of the local clock; `None`
+    /// when not measured.
     pub clock_skew: Option<i64>,
 }
 

@@ -276,6 +276,30 @@ pub fn tells(
     policy.lacks(tenant).is_none() && (matter.as_of.is_none() || has_ticket())
 }
 
+/// The renewals of whose tickets nothing is said, because their tokens could not be read.
+pub fn unread(
+    policy: &TicketPolicy,
+    fleet: &[Desired],
+    plan: &Plan,
+    matters: &[Matter],
+) -> Vec<String> {
+    let is_unread = |matter: &&Matter| {
+        let id = matter.tenant.as_ref().and_then(|tenant| tenant.tenant_id);
+        let mut own = fleet.iter().filter_map(Desired::valid);
+        let mut planned = plan.tenants.iter();
+        let tenant = own.find(|tenant| Some(tenant.tenant_id) == id);
+        let planned = planned.find(|one| one.tenant_id.is_some() && one.tenant_id == id);
+        let has_number = tenant.is_some_and(|tenant| policy.lacks(tenant).is_none());
+        let mut tokens = planned.into_iter().flat_map(|one| &one.tokens);
+        has_number
+            && tokens.any(|one| {
+                one.state.sync == Sync::Unobserved && matter.is_about(&one.state.token())
+            })
+    };
+    let of_expiry = matters.iter().filter(|matter| is_of_expiry(matter));
+    of_expiry.filter(is_unread).map(Matter::subject).collect()
+}
+
 /// What this run read of a token, as far as tickets ask.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenNow<'a> {

@@ -128,7 +128,7 @@ pub struct TenantHealth {
     pub consent_link: Option<String>,
     /// The customer's consent to sharing data with Apple.
     pub data_sharing: ConsentState,
-    /// Seconds by which Graph's clock is ahead; `null` when it did not answer.
+    /// Seconds by which Microsoft's clock is ahead, by Graph's answer or Entra's; `null` when neither told.
     pub clock_skew: Option<i64>,
 }
 

@@ -29,6 +29,9 @@ pub struct TicketReport {
     pub unmapped: Vec<String>,
     /// What keeps tickets that are open from being told anything.
     pub moved: Vec<MovedTicket>,
+    /// The renewals of whose tickets nothing is said, because their tokens could not be read.
+    #[serde(default)]
+    pub unread: Vec<String>,
     /// Why it is unknown what tickets were told before, so that nothing was sent; `null` where it is
     /// known.
     pub unknown: Option<String>,
@@ -120,6 +123,7 @@ impl TicketReport {
             failed: Vec::new(),
             unmapped: Vec::new(),
             moved: Vec::new(),
+            unread: Vec::new(),
             unknown: None,
             claimed: None,
             exits: Vec::new(),
@@ -160,6 +164,14 @@ pub fn ticket_human(report: &TicketReport) -> String {
         if let Some(command) = &one.command {
             let _ = writeln!(text, "{}", escape(command));
         }
+    }
+    if !report.unread.is_empty() {
+        let who = names(&report.unread, 20);
+        let _ = writeln!(
+            text,
+            "No ticket is told anything of {}: Intune could not be read. The next run that reads it does.",
+            escape(&who)
+        );
     }
     let ending = Ending {
         dry_run: report.dry_run,

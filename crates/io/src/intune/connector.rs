@@ -223,6 +223,12 @@ impl Connector {
         discovery::tenant(&self.http, &endpoint, domain).await
     }
 
+    /// Seconds by which Microsoft's clock is ahead, for a run that cannot sign in and so hears of no time
+    /// otherwise; `None` where Entra does not answer.
+    pub async fn clock_skew(&self, tenant: TenantId, auth: &Auth) -> Option<i64> {
+        discovery::skew(&self.http, &self.overrides.endpoint(auth.cloud), tenant).await
+    }
+
     /// Lists the customers of a partner tenant.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::client::Http;
 use super::endpoints::Endpoint;
+use super::reply::{Fault, Reply};
 use super::scrub::Scrubber;
 use super::transport::Request;
 use applecart_core::model::{Problem, ProblemCode, TenantId};
@@ -17,6 +18,17 @@ use applecart_core::model::{Problem, ProblemCode, TenantId};
 #[derive(Deserialize)]
 struct Document {
     token_endpoint: String,
+}
+
+/// Seconds by which Entra's clock is ahead; `None` where no answer of it says. Nobody signs in for it.
+pub(super) async fn skew(http: &Http, endpoint: &Endpoint, tenant: TenantId) -> Option<i64> {
+    let url = endpoint.discovery(&tenant.to_string());
+    ask(http, endpoint, &url).await.ok()?.skew()
+}
+
+async fn ask(http: &Http, endpoint: &Endpoint, url: &str) -> Result<Reply, Fault> {
+    let ask = Request::new(Method::GET, url, endpoint.is_loopback(url)).accepting_json();
+    http.send(ask, Duration::from_secs(60), Arc::new(Scrubber::default())).await
 }
 
 /// The tenant of a domain.
@@ -27,9 +39,7 @@ pub(super) async fn tenant(
 ) -> Result<TenantId, Problem> {
     let problem = |code, what: &str| Problem::new(code, format!("{what} for the domain {domain}"));
     let url = endpoint.discovery(domain);
-    let ask = Request::new(Method::GET, &url, endpoint.is_loopback(&url)).accepting_json();
-    let reply = http
-        .send(ask, Duration::from_secs(60), Arc::new(Scrubber::default()))
+    let reply = ask(http, endpoint, &url)
         .await
         .map_err(|_| problem(ProblemCode::Unreachable, "Entra did not answer"))?;
     if reply.status == 400 || reply.status == 404 {

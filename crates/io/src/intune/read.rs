@@ -74,7 +74,9 @@ pub(super) async fn read(
     }
     let may_count = match visit.sign_in().await {
         Ok(bearer) => may_count_devices(bearer.expose()),
-        Err(problem) => return unknown(&problem, &request.watch),
+        Err(problem) => {
+            return LiveTenant { clock_skew: visit.skew(), ..unknown(&problem, &request.watch) };
+        }
     };
     let asks_much = request.watch.len() > 1 || may_count;
     let (starts, devices) = if asks_much && !plain_gets.load(Ordering::Relaxed) {

@@ -94,9 +94,10 @@ impl Visit<'_> {
         self.session.endpoint.own_link(link)
     }
 
-    /// Seconds by which Graph's clock is ahead; `None` when no answer said.
+    /// Seconds by which Microsoft's clock is ahead, by Graph's answer or else by Entra's; `None` when no
+    /// answer said.
     pub(super) fn skew(&self) -> Option<i64> {
-        self.skew.get().copied()
+        self.skew.get().copied().or_else(|| self.session.sign_in.skew())
     }
 
     /// Signs in, so that a failure of the sign-in is seen before any resource is asked for. Nobody

@@ -20,7 +20,7 @@ mod person;
 mod source;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use azure_core::Bytes;
@@ -116,6 +116,7 @@ impl SignIn {
                 admin_consent: endpoint.admin_consent(tenant, &auth.client_id),
             },
             fault: Mutex::new(None),
+            skew: OnceLock::new(),
         });
         let credential = exchange.credential()?;
         Ok(Self {
@@ -129,6 +130,11 @@ impl SignIn {
     /// Whether this is the sign-in that `auth` describes.
     pub(super) fn is_of(&self, auth: &Auth) -> bool {
         self.auth == *auth
+    }
+
+    /// Seconds by which Entra's clock is ahead; `None` when no answer of it said.
+    pub(super) fn skew(&self) -> Option<i64> {
+        self.exchange.skew.get().copied()
     }
 
     /// A scrubber that knows the client secret, where there is one.
@@ -209,6 +215,8 @@ struct Exchange {
     /// Why the last request failed. The library's errors lose the headers, and of an answer
     /// that is not JSON everything; so the reason is left here, and `SignIn` fetches it.
     fault: Mutex<Option<SignInFault>>,
+    /// What the first answer said of the clock: a refusal knows the time as well.
+    skew: OnceLock<i64>,
 }
 
 impl Exchange {
@@ -286,7 +294,11 @@ impl Exchange {
             .with("content-type", FORM)
             .accepting_json();
         let post = transport::Request { body: Some(form), ..post };
-        self.http.send(post, Duration::MAX, Arc::new(scrub)).await
+        let reply = self.http.send(post, Duration::MAX, Arc::new(scrub)).await?;
+        if let Some(skew) = reply.skew() {
+            let _ = self.skew.set(skew);
+        }
+        Ok(reply)
     }
 
     /// Leaves the reason of a failure; the error that is returned only says that there is one.

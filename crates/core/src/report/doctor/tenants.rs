@@ -46,12 +46,16 @@ pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {
 fn clock(tenants: &[TenantHealth]) -> Check {
     let skew = tenants.iter().filter_map(|tenant| tenant.clock_skew).max_by_key(|skew| skew.abs());
     let Some(skew) = skew else {
-        return Check::new(Area::Clock, CheckState::NotChecked, "unknown: Graph sent no time");
+        return Check::new(
+            Area::Clock,
+            CheckState::NotChecked,
+            "unknown: no answer of Microsoft's told the time",
+        );
     };
     let text = match skew {
-        0 => "this machine's clock equals Graph's".to_owned(),
-        behind @ 1.. => format!("this machine's clock is {behind} s behind Graph's"),
-        ahead => format!("this machine's clock is {} s ahead of Graph's", -ahead),
+        0 => "this machine's clock equals Microsoft's".to_owned(),
+        behind @ 1.. => format!("this machine's clock is {behind} s behind Microsoft's"),
+        ahead => format!("this machine's clock is {} s ahead of Microsoft's", -ahead),
     };
     if skew.abs() <= CLOCK_LIMIT {
         return Check::new(Area::Clock, CheckState::Ok, text);

@@ -76,7 +76,7 @@ fn a_clock_that_differs_by_more_than_five_minutes_is_not_well() {
     };
     assert_eq!(with(Some(300)).state, CheckState::Ok);
     assert_eq!(with(Some(301)).state, CheckState::Failed);
-    assert_eq!(with(Some(-301)).text, "this machine's clock is 301 s ahead of Graph's");
+    assert_eq!(with(Some(-301)).text, "this machine's clock is 301 s ahead of Microsoft's");
     assert_eq!(with(None).state, CheckState::NotChecked);
 }
 

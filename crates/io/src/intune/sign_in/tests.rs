@@ -381,3 +381,22 @@ fn an_application_may_have_variables_of_its_own() {
     let other = Auth { client_id: "other".to_owned(), ..own };
     assert!(connector.check(&other).unwrap_err().to_string().contains("all.pem"));
 }
+
+/// On the day on which a client secret expires, nobody else says what day it is.
+#[tokio::test]
+async fn a_refusal_of_entra_tells_the_time() {
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for template in [
+        ResponseTemplate::new(401).set_body_json(entra(7_000_222)),
+        ResponseTemplate::new(404),
+        ok(json!({})),
+    ] {
+        let server = MockServer::start().await;
+        answer(&server, &token_path(), template.insert_header("date", date)).await;
+        let live = connector(&server.uri()).read(&request(&Kind::ALL)).await;
+        assert!(live.push.problem().is_some());
+        assert!(live.clock_skew.unwrap() < -900_000_000, "Entra's clock shows 1994");
+    }
+    let nobody = connector("http://127.0.0.1:1").read(&request(&Kind::ALL)).await;
+    assert_eq!(nobody.clock_skew, None);
+}
