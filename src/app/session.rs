@@ -25,7 +25,7 @@ pub use live::{
 pub use loaded::{
     Loaded, Proposed, Tree, Unknown, brings_none, ledger_policy, load, policy_of, selected,
 };
-pub use past::{Past, Which, last_seen, open_ledger, open_notes, past, prove};
+pub use past::{Past, Which, last_seen, open_ledger, open_notes, past, past_in, prove};
 pub use record::Earlier;
 
 use super::{AppError, Context, Other, Reach};

@@ -71,15 +71,19 @@ pub fn open_ledger(
     policy: &Policy,
     which: Which,
 ) -> Result<Ledger, LedgerError> {
-    let mut ledger = match which {
+    let ledger = match which {
         Which::Shared | Which::Writing => Ledger::open_shared(&context.repo, &policy.ledger_branch),
         Which::Local => Ledger::open(&context.repo, &policy.ledger_branch),
         Which::Offline => Ledger::open_offline(&context.repo, &policy.ledger_branch),
     }?;
+    Ok(as_ledger(ledger, context, policy))
+}
+
+fn as_ledger(mut ledger: Ledger, context: &Context, policy: &Policy) -> Ledger {
     ledger.play(Role::Ledger { genesis: policy.genesis.clone() });
     ledger.accept(&policy.accepted, context.now().date_time().date_naive());
     ledger.live_by(Arc::clone(&context.clock), Arc::clone(&context.ids));
-    Ok(ledger)
+    ledger
 }
 
 /// Opens the branch of what people record.
@@ -177,6 +181,25 @@ fn judge_signatures(
 /// # Errors
 /// When the person has to say which remote has the ledger.
 pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, AppError> {
+    past_of(loaded, context, which, |policy| open_ledger(context, policy, which))
+}
+
+/// The same of a ledger that was opened otherwise, such as one whose remote is in memory.
+pub fn past_in(
+    ledger: Ledger,
+    loaded: &Loaded,
+    context: &Context,
+    which: Which,
+) -> Result<Past, AppError> {
+    past_of(loaded, context, which, |policy| Ok(as_ledger(ledger, context, policy)))
+}
+
+fn past_of(
+    loaded: &Loaded,
+    context: &Context,
+    which: Which,
+    open: impl FnOnce(&Policy) -> Result<Ledger, LedgerError>,
+) -> Result<Past, AppError> {
     let unknown = |why| {
         let history = History::default();
         Ok(Past { ledger: None, notes: None, known: Err(why), history, dropped: Vec::new() })
@@ -190,7 +213,7 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
         Err(error) => return Err(error),
     };
     let policy = earlier.in_force(&loaded.policy);
-    let opened = open_ledger(context, &policy, which);
+    let opened = open(&policy);
     let key = match which {
         Which::Writing | Which::Local => {
             let rev = loaded.policy_rev.as_deref();

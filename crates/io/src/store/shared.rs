@@ -182,6 +182,17 @@ impl Ledger {
         Self::linked(repo_path, branch, branch, false)
     }
 
+    /// Opens the ledger that the repository shares through a remote that needs no process.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn open_through(
+        repo_path: &Path,
+        branch: &str,
+        remote: Box<dyn Remote>,
+    ) -> Result<Self, LedgerError> {
+        let link = Some(Link::new(remote, branch, true));
+        Ok(Self { link, ..Self::open(repo_path, branch)? })
+    }
+
     /// Opens the notes, which are at the ledger's remote: `asked` as with [`Ledger::open_shared`],
     /// else as with [`Ledger::open_offline`].
     pub fn open_notes(

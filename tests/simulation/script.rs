@@ -1,0 +1,382 @@
+//! What happens in one world, by seed: steps of people and time, runs, and what goes wrong in them.
+
+use std::time::Duration;
+
+use crate::pool::Slot;
+
+/// Numbers that follow from a seed, the same on every machine (SplitMix64).
+#[derive(Clone, Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0xd134_2543_de82_ef95) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit.max(1)
+    }
+
+    /// Whether something happens that does so many times in a hundred.
+    pub(crate) fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    pub(crate) fn of<'t, T>(&mut self, all: &'t [T]) -> &'t T {
+        let at = self.below(all.len() as u64) as usize;
+        all.get(at).expect("not empty")
+    }
+}
+
+/// What a line of Git's says of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stated {
+    /// No entry at all.
+    Nothing,
+    /// An entry without a file.
+    Watched,
+    /// The file of this role; a foreign one is the next tenant's.
+    File { role: &'static str, foreign: bool },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Reviewed and merged.
+    Merge { tenant: usize, slot: Slot, to: Stated, allow: bool },
+    /// The line is merged that parks a tenant, or it is taken away.
+    Suspend { tenant: usize, on: bool },
+    /// Settings of a VPP token.
+    Settings { tenant: usize, on: bool },
+    /// The last merge is taken back.
+    Revert,
+    Portal { tenant: usize, what: ByHand },
+    /// How long Intune of a tenant takes to show an upload, in seconds.
+    Lag { tenant: usize, seconds: u32 },
+    /// How Intune of a tenant behaves from now on.
+    Habit { tenant: usize, habit: Habit },
+    Wait { minutes: u64 },
+    Run(Run),
+    /// Two runs beside each other; the second begins so many seconds later.
+    Two { first: Run, second: Run, later: u64 },
+}
+
+/// What an administrator does in the portal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ByHand {
+    Upload { slot: Slot, role: &'static str },
+    Delete { slot: Slot },
+    /// Changed, and changed back before anybody looks.
+    ThereAndBack { slot: Slot },
+    /// Another MDM takes the location, or gives it up.
+    Elsewhere { held: bool },
+    /// The name of the token that Intune creates is taken already.
+    Twin,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Habit {
+    Usual,
+    OtherEncoding,
+    NeedsApproval,
+    NoBatch,
+    SmallPages,
+    NeedsConsent,
+    Unlicensed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Apply { retry: bool },
+    Plan,
+    Status,
+    Audit,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// In which of the two clones.
+    pub(crate) clone: usize,
+    pub(crate) what: What,
+    pub(crate) faults: Vec<Strike>,
+    pub(crate) pushes: Vec<(u64, Push)>,
+    /// The run ends without a word after so many polls.
+    pub(crate) crash: Option<u64>,
+    /// By how many minutes its machine's clock is ahead.
+    pub(crate) ahead: i64,
+    /// Decides about every pause in it.
+    pub(crate) noise: u64,
+}
+
+/// The nth request of a sort goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strike {
+    pub(crate) sort: Sort,
+    pub(crate) nth: u64,
+    /// Whether every later one does, too.
+    pub(crate) lasts: bool,
+    pub(crate) fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    SignIn,
+    Read,
+    Write,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    Throttled,
+    Status(u16),
+    NoConnection,
+    /// It is carried out, and the answer is lost.
+    Lost,
+    /// It is not carried out, and there is no answer.
+    Silence,
+    /// No answer until the client gives up.
+    Hangs,
+    /// It arrives twice.
+    Doubled,
+    /// A read is answered with what was true before.
+    Stale,
+    BrokeOff,
+    Nonsense,
+    Late(Duration),
+}
+
+/// What goes wrong between a clone and the remote of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Push {
+    Away,
+    /// It arrives, and that is not told.
+    Unheard,
+    Refused,
+    Busy,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) tenants: usize,
+    /// Tenants without a push certificate at first.
+    pub(crate) bare: Vec<bool>,
+    /// Whether tenant files name Intune's ids.
+    pub(crate) ids: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+const ROLES: [&str; 12] = [
+    "new", "new", "new", "newer", "newer", "old", "live", "topic", "place", "organization",
+    "expired", "future",
+];
+const ABM: [&str; 6] = ["new", "new", "newer", "newer", "other-key", "ageless"];
+
+impl Script {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let tenants = 1 + dice.below(4) as usize;
+        let bare = (0..tenants).map(|_| dice.percent(10)).collect();
+        let ids = dice.percent(70);
+        let troubled = dice.percent(80);
+        let mut steps = Vec::new();
+        for tenant in 0..tenants {
+            for slot in [Slot::Push, Slot::Abm, Slot::London] {
+                if dice.percent(60) {
+                    steps.push(merge(&mut dice, tenant, slot, 75));
+                }
+            }
+        }
+        for _ in 0..3 + dice.below(6) {
+            let tenant = dice.below(tenants as u64) as usize;
+            steps.push(match dice.below(100) {
+                0..=14 => {
+                    let slot = *dice.of(&Slot::ALL);
+                    merge(&mut dice, tenant, slot, 40)
+                }
+                15..=20 => Step::Revert,
+                21..=31 => Step::Portal { tenant, what: by_hand(&mut dice) },
+                32..=37 => Step::Lag { tenant, seconds: *dice.of(&[0, 20, 300, 2400, 8000]) },
+                38..=42 => Step::Habit { tenant, habit: habit(&mut dice) },
+                43..=46 => Step::Suspend { tenant, on: dice.percent(60) },
+                47..=49 => Step::Settings { tenant, on: dice.percent(70) },
+                50..=61 => Step::Wait {
+                    minutes: *dice.of(&[1, 8, 20, 40, 40, 90, 600, 3000, 20_000, 40_000]),
+                },
+                62..=74 => {
+                    let (first, mut second) = (run(&mut dice, troubled), run(&mut dice, troubled));
+                    if dice.percent(75) {
+                        second.clone = 1 - first.clone;
+                    }
+                    Step::Two { first, second, later: dice.below(4) * dice.below(20) }
+                }
+                _ => Step::Run(run(&mut dice, troubled)),
+            });
+        }
+        Self { tenants, bare, ids, steps }
+    }
+
+    /// Scripts with less in them, most first.
+    pub(crate) fn smaller(&self) -> Vec<Self> {
+        let steps = 0..self.steps.len();
+        let fewer = steps.clone().rev().map(|at| {
+            let mut smaller = self.clone();
+            smaller.steps.remove(at);
+            smaller
+        });
+        let mut all: Vec<Self> = fewer.collect();
+        for at in steps {
+            for simpler in self.steps.get(at).into_iter().flat_map(simpler) {
+                let mut smaller = self.clone();
+                if let Some(step) = smaller.steps.get_mut(at) {
+                    *step = simpler;
+                }
+                all.push(smaller);
+            }
+        }
+        all
+    }
+}
+
+/// The same step with one thing less that goes wrong.
+fn simpler(step: &Step) -> Vec<Step> {
+    match step {
+        Step::Run(run) => less(run).into_iter().map(Step::Run).collect(),
+        Step::Two { first, second, later } => {
+            let later = *later;
+            let firsts = less(first).into_iter();
+            let firsts =
+                firsts.map(|first| Step::Two { first, second: second.clone(), later });
+            let seconds = less(second).into_iter();
+            let seconds =
+                seconds.map(|second| Step::Two { first: first.clone(), second, later });
+            let alone = [Step::Run(first.clone()), Step::Run(second.clone())];
+            alone.into_iter().chain(firsts).chain(seconds).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn less(run: &Run) -> Vec<Run> {
+    let without = |at: usize| {
+        let mut run = run.clone();
+        run.faults.remove(at);
+        run
+    };
+    let mut all: Vec<Run> = (0..run.faults.len()).map(without).collect();
+    all.extend((0..run.pushes.len()).map(|at| {
+        let mut run = run.clone();
+        run.pushes.remove(at);
+        run
+    }));
+    if run.crash.is_some() {
+        all.push(Run { crash: None, ..run.clone() });
+    }
+    if run.ahead != 0 {
+        all.push(Run { ahead: 0, ..run.clone() });
+    }
+    all
+}
+
+fn merge(dice: &mut Dice, tenant: usize, slot: Slot, file: u64) -> Step {
+    let role = match slot {
+        Slot::Abm => *dice.of(&ABM),
+        Slot::Paris => "new",
+        Slot::Push | Slot::London => *dice.of(&ROLES),
+    };
+    let to = match dice.below(100) {
+        roll if roll < file => Stated::File { role, foreign: dice.percent(4) },
+        roll if roll < 90 => Stated::Watched,
+        _ => Stated::Nothing,
+    };
+    Step::Merge { tenant, slot, to, allow: dice.percent(25) }
+}
+
+fn by_hand(dice: &mut Dice) -> ByHand {
+    let slot = *dice.of(&[Slot::Push, Slot::Abm, Slot::London]);
+    match dice.below(10) {
+        0..=3 => ByHand::Upload { slot, role: *dice.of(&["new", "newer", "newer", "live", "topic"]) },
+        4 | 5 => ByHand::ThereAndBack { slot },
+        6 | 7 => ByHand::Delete { slot },
+        8 => ByHand::Elsewhere { held: dice.percent(70) },
+        _ => ByHand::Twin,
+    }
+}
+
+fn habit(dice: &mut Dice) -> Habit {
+    *dice.of(&[
+        Habit::Usual,
+        Habit::OtherEncoding,
+        Habit::NeedsApproval,
+        Habit::NoBatch,
+        Habit::SmallPages,
+        Habit::NeedsConsent,
+        Habit::Unlicensed,
+    ])
+}
+
+fn run(dice: &mut Dice, troubled: bool) -> Run {
+    let what = match dice.below(100) {
+        0..=69 => What::Apply { retry: dice.percent(20) },
+        70..=84 => What::Plan,
+        85..=92 => What::Status,
+        _ => What::Audit,
+    };
+    let mut faults = Vec::new();
+    let mut pushes = Vec::new();
+    if troubled {
+        for _ in 0..dice.below(4) {
+            let sort = match dice.below(100) {
+                0..=9 => Sort::SignIn,
+                10..=49 => Sort::Read,
+                _ => Sort::Write,
+            };
+            let nth = dice.below(if sort == Sort::Read { 24 } else { 5 });
+            faults.push(Strike { sort, nth, lasts: dice.percent(15), fault: fault(dice) });
+        }
+        if dice.percent(20) {
+            let fault = *dice.of(&[Push::Away, Push::Unheard, Push::Unheard, Push::Refused, Push::Busy]);
+            pushes.push((dice.below(7), fault));
+        }
+    }
+    Run {
+        clone: dice.below(2) as usize,
+        what,
+        faults,
+        pushes,
+        crash: (troubled && dice.percent(25)).then(|| 1 + dice.below(90)),
+        ahead: if dice.percent(6) { *dice.of(&[-700, -30, -7, 4, 7, 30, 4000]) } else { 0 },
+        noise: dice.next(),
+    }
+}
+
+fn fault(dice: &mut Dice) -> Fault {
+    *dice.of(&[
+        Fault::Throttled,
+        Fault::Throttled,
+        Fault::Status(503),
+        Fault::Status(400),
+        Fault::Status(401),
+        Fault::Status(403),
+        Fault::Status(504),
+        Fault::NoConnection,
+        Fault::Lost,
+        Fault::Lost,
+        Fault::Silence,
+        Fault::Hangs,
+        Fault::Doubled,
+        Fault::Stale,
+        Fault::Stale,
+        Fault::Stale,
+        Fault::BrokeOff,
+        Fault::Nonsense,
+        Fault::Late(Duration::from_secs(40)),
+        Fault::Late(Duration::from_secs(1000)),
+    ])
+}
