@@ -90,7 +90,7 @@ pub(crate) fn start() -> DateTime<Utc> {
 }
 
 /// Which files of which kind there are for every tenant, and when they end, in days.
-const PUSH: [(&str, i64); 7] = [
+const PUSH: [(&str, i64); 8] = [
     ("live", 20),
     ("new", 364),
     ("newer", 380),
@@ -98,8 +98,9 @@ const PUSH: [(&str, i64); 7] = [
     ("topic", 364),
     ("expired", -1),
     ("future", 400),
+    ("kind", 364),
 ];
-const VPP: [(&str, i64); 7] = [
+const VPP: [(&str, i64); 8] = [
     ("live", 20),
     ("new", 364),
     ("newer", 370),
@@ -107,6 +108,7 @@ const VPP: [(&str, i64); 7] = [
     ("place", 364),
     ("organization", 364),
     ("expired", -1),
+    ("facts", 364),
 ];
 /// When an enrollment token is downloaded, in minutes after the start.
 const ABM: [(&str, i64); 4] = [("new", -30), ("newer", 600), ("other-key", -30), ("ageless", -20)];
@@ -194,7 +196,7 @@ fn at_first(simulator: &InProcess, tenant: usize, topic: &str) -> Tenant {
     made
 }
 
-fn organization(tenant: usize) -> String {
+pub(crate) fn organization(tenant: usize) -> String {
     format!("Contoso {tenant} Ltd")
 }
 
@@ -233,10 +235,15 @@ impl Maker<'_> {
             ..PushRequest::new(begin)
         };
         let issued = self.simulator.apple().issue(&request).unwrap();
+        // What is named a certificate, and is none.
+        let text = match role {
+            "kind" => self.vpp(Slot::London, "kind", days).text,
+            _ => issued.pem,
+        };
         Credential {
             topic: Some(issued.topic),
             serial: Some(issued.serial),
-            ..self.credential(Slot::Push, role, until, issued.pem)
+            ..self.credential(Slot::Push, role, until, text)
         }
     }
 
@@ -277,6 +284,8 @@ impl Maker<'_> {
         });
         let stated = if slot == Slot::Paris { "Paris" } else { "London" };
         let place = (organization, stated.to_owned());
+        // Not what the file says.
+        let expires = if role == "facts" { expires + Duration::days(3) } else { expires };
         Credential { place, ..self.credential(slot, role, expires, text) }
     }
 

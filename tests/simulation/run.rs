@@ -26,6 +26,7 @@ use applecart_simulator::WRITER_SECRET;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+use crate::coverage;
 use crate::fleet::Main;
 use crate::pool::ORIGIN;
 use crate::script::{Dice, Run, What};
@@ -238,10 +239,9 @@ impl<'w> Working<'w> {
         let loaded = session::load(&self.context, Tree::Commit, Reach::Remote, &selection)?;
         let past = self.past(&loaded, Which::Shared)?;
         let Some(ledger) = past.ledger.filter(|_| past.known.is_ok()) else { return Ok(true) };
-        let report = verify(&ledger, self.context.real_now());
-        Ok(report.is_ok_and(|report| {
-            serde_json::to_value(report.verdict).is_ok_and(|verdict| verdict == "ok")
-        }))
+        // Where the remote does not answer, nothing is known, and that is no verdict.
+        let Ok(report) = verify(&ledger, self.context.real_now()) else { return Ok(true) };
+        Ok(serde_json::to_value(report.verdict).is_ok_and(|verdict| verdict == "ok"))
     }
 }
 
@@ -330,6 +330,10 @@ pub(crate) async fn last_look(world: &World, spec: &Run, id: &str) {
 /// What of the table a plan shows.
 fn cover(witness: &mut Witness, plan: &Plan) {
     for (tenant, token) in plan.tokens() {
+        let is_watched = token.state.sha256.is_none();
+        if let Some(row) = coverage::row(token.state.sync, is_watched, token.state.retry_after.is_some()) {
+            witness.reach(format!("row:{row}"));
+        }
         let state = &token.state;
         for problem in &tenant.problems {
             witness.reach(format!("problem:{}", problem.code));

@@ -77,8 +77,8 @@ pub(crate) enum ByHand {
     ThereAndBack { slot: Slot },
     /// Another MDM takes the location, or gives it up.
     Elsewhere { held: bool },
-    /// The name of the token that Intune creates is taken already.
-    Twin,
+    /// One more VPP token, of this name.
+    Twin { name: &'static str },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -172,9 +172,9 @@ pub(crate) struct Script {
     pub(crate) steps: Vec<Step>,
 }
 
-const ROLES: [&str; 12] = [
-    "new", "new", "new", "newer", "newer", "old", "live", "topic", "place", "organization",
-    "expired", "future",
+const ROLES: [&str; 17] = [
+    "new", "new", "new", "new", "new", "newer", "newer", "newer", "old", "live", "topic", "place",
+    "organization", "expired", "future", "kind", "facts",
 ];
 const ABM: [&str; 6] = ["new", "new", "newer", "newer", "other-key", "ageless"];
 
@@ -207,14 +207,14 @@ impl Script {
                 43..=46 => Step::Suspend { tenant, on: dice.percent(60) },
                 47..=49 => Step::Settings { tenant, on: dice.percent(70) },
                 50..=61 => Step::Wait {
-                    minutes: *dice.of(&[1, 8, 20, 40, 40, 90, 600, 3000, 20_000, 40_000]),
+                    minutes: *dice.of(&[1, 8, 20, 40, 40, 90, 600, 3000, 22_000, 40_000]),
                 },
-                62..=74 => {
+                62..=76 => {
                     let (first, mut second) = (run(&mut dice, troubled), run(&mut dice, troubled));
-                    if dice.percent(75) {
+                    if dice.percent(80) {
                         second.clone = 1 - first.clone;
                     }
-                    Step::Two { first, second, later: dice.below(4) * dice.below(20) }
+                    Step::Two { first, second, later: dice.below(3) * dice.below(20) }
                 }
                 _ => Step::Run(run(&mut dice, troubled)),
             });
@@ -301,11 +301,11 @@ fn merge(dice: &mut Dice, tenant: usize, slot: Slot, file: u64) -> Step {
 fn by_hand(dice: &mut Dice) -> ByHand {
     let slot = *dice.of(&[Slot::Push, Slot::Abm, Slot::London]);
     match dice.below(10) {
-        0..=3 => ByHand::Upload { slot, role: *dice.of(&["new", "newer", "newer", "live", "topic"]) },
+        0..=3 => ByHand::Upload { slot, role: *dice.of(&["new", "newer", "newer", "live", "topic", "place"]) },
         4 | 5 => ByHand::ThereAndBack { slot },
         6 | 7 => ByHand::Delete { slot },
         8 => ByHand::Elsewhere { held: dice.percent(70) },
-        _ => ByHand::Twin,
+        _ => ByHand::Twin { name: *dice.of(&["Paris", "London"]) },
     }
 }
 
@@ -331,13 +331,13 @@ fn run(dice: &mut Dice, troubled: bool) -> Run {
     let mut faults = Vec::new();
     let mut pushes = Vec::new();
     if troubled {
-        for _ in 0..dice.below(4) {
+        for _ in 0..dice.below(5) {
             let sort = match dice.below(100) {
                 0..=9 => Sort::SignIn,
                 10..=49 => Sort::Read,
                 _ => Sort::Write,
             };
-            let nth = dice.below(if sort == Sort::Read { 24 } else { 5 });
+            let nth = dice.below(if sort == Sort::Read { 16 } else { 3 });
             faults.push(Strike { sort, nth, lasts: dice.percent(15), fault: fault(dice) });
         }
         if dice.percent(20) {
@@ -350,7 +350,7 @@ fn run(dice: &mut Dice, troubled: bool) -> Run {
         what,
         faults,
         pushes,
-        crash: (troubled && dice.percent(25)).then(|| 1 + dice.below(90)),
+        crash: (troubled && dice.percent(25)).then(|| 1 + dice.below(120)),
         ahead: if dice.percent(6) { *dice.of(&[-700, -30, -7, 4, 7, 30, 4000]) } else { 0 },
         noise: dice.next(),
     }

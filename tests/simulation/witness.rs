@@ -34,7 +34,6 @@ impl Stage {
 /// A credential that was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
-    pub(crate) run: usize,
     pub(crate) at: DateTime<Utc>,
     pub(crate) tenant: usize,
     /// In the pool.
@@ -269,6 +268,9 @@ impl Witness {
         if sent.expires <= now {
             faults.push("it is dead");
         }
+        if matches!(sent.role, "kind" | "facts") {
+            faults.push("it is not what was reviewed");
+        }
         if sent.role == "future" && now < crate::pool::start() + Duration::days(34) {
             faults.push("it is not valid yet");
         }
@@ -293,8 +295,7 @@ impl Witness {
             self.breaks(format!("{} was sent to tenant {tenant}: {fault}", sent.name));
         }
         self.note(run, &format!("sends {} to tenant {tenant}", sent.name));
-        let run = self.runs.get(run).copied().unwrap_or_default();
-        Some(Arrival { run, at: now, tenant, credential: number, landed: None })
+        Some(Arrival { at: now, tenant, credential: number, landed: None })
     }
 
     pub(crate) fn arrived(&mut self, sent: Arrival, status: u16, tenant: Option<&Tenant>) {

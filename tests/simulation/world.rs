@@ -19,7 +19,7 @@ use git2::Repository;
 
 use crate::fleet::{Declared, Fleet};
 use crate::ledger::{BRANCH, Hub, Way, files};
-use crate::pool::{Pool, START, Slot, tenant_id};
+use crate::pool::{Pool, START, Slot, organization, tenant_id};
 use crate::run;
 use crate::script::{ByHand, Habit, Run, Script, Step, What};
 use crate::witness::Witness;
@@ -332,8 +332,9 @@ impl World {
                 let state = self.simulator.state();
                 state.hold_elsewhere(tenant_id(tenant), "London", held).unwrap();
             }
-            ByHand::Twin => self.change_tenant(tenant, |one| {
-                let twin = Vpp::new("Paris", "Contoso Ltd", now + chrono::Duration::days(90));
+            ByHand::Twin { name } => self.change_tenant(tenant, |one| {
+                let of = organization(tenant);
+                let twin = Vpp::new(name, &of, now + chrono::Duration::days(90));
                 one.vpp_tokens.push(Vpp { id: format!("hand-{tenant}"), ..twin });
             }),
         }
@@ -356,7 +357,7 @@ impl World {
             ahead: 0,
             noise,
         };
-        for (turn, minutes) in [180, 61, 61, 61].into_iter().enumerate() {
+        for (turn, minutes) in [180, 61, 61].into_iter().enumerate() {
             self.wait(minutes);
             let apply = What::Apply { retry: true };
             self.clock.run(self.one(&quiet(turn % 2, apply, turn as u64)));
@@ -380,6 +381,5 @@ impl World {
             })
             .collect();
         self.witness().must_be_whole(&own);
-        let _ = self.fleet.repo();
     }
 }
