@@ -16,7 +16,10 @@ const ENOUGH: u64 = 10_000;
 const NOT_REACHED: [(&str, &str); 9] = [
     ("hold:dead-at-apple", "Apple is not asked here; tests/integration/at_apple.rs asks it"),
     ("hold:location-unproved", "Apple is not asked here, as the settings have it by default"),
-    ("hold:recipient-mismatch", "no entry names a recipient; the file is refused when it is opened"),
+    (
+        "hold:recipient-mismatch",
+        "no entry names a recipient; the file is refused when it is opened",
+    ),
     ("hold:foreign-request", "nobody records a request: that is `renew`, which is no run"),
     ("hold:apple-id-change", "it is only the name of a line that permits, and holds nothing"),
     ("result:not-reviewed", "no plan file is applied"),
@@ -59,8 +62,14 @@ fn all() -> Vec<String> {
     ];
     let others = others.into_iter().flat_map(|line| line.split(' ').map(str::to_owned));
     let rows = [
-        "1 unobserved", "2 watched", "2 missing", "5 progressing", "5 retry-after", "6 in-sync",
-        "6 unverified", "8 upload",
+        "1 unobserved",
+        "2 watched",
+        "2 missing",
+        "5 progressing",
+        "5 retry-after",
+        "6 in-sync",
+        "6 unverified",
+        "8 upload",
     ];
     let rows = rows.map(|row| format!("row:{row}"));
     holds.chain(results).chain(syncs).chain(crashes).chain(others).chain(rows).collect()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use git2::{Oid, Repository, RepositoryInitOptions, Signature, Time};
 
-use crate::pool::{Credential, Pool, Slot, TENANTS, tenant_id, tenant_name};
+use crate::pool::{Credential, Pool, Slot, tenant_id, tenant_name};
 use crate::script::{Script, Stated};
 
 /// What a tenant file says.
@@ -122,7 +122,7 @@ impl Fleet {
             "apiVersion: applecart/v1\nkind: Tenant\nname: {name}\ntenantId: {}\n",
             tenant_id(number)
         );
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             text.push_str("consent: {dataSharing: true}\n");
         }
         if declared.suspended {
@@ -135,7 +135,8 @@ impl Fleet {
                 Slot::Push if number == 3 => "push:\n".to_owned(),
                 Slot::Push => format!("push:\n    appleId: mdm@{name}.example\n"),
                 Slot::Abm => {
-                    let id = if self.ids { format!("    id: dep-{number}\n") } else { String::new() };
+                    let id =
+                        if self.ids { format!("    id: dep-{number}\n") } else { String::new() };
                     format!("enrollment:\n  - name: ABM\n{id}    appleId: abm@contoso.example\n")
                 }
                 Slot::London | Slot::Paris => {
@@ -144,12 +145,12 @@ impl Fleet {
                     } else {
                         String::new()
                     };
-                    let create = if *slot == Slot::Paris && declared.allowed.get(slot) == Some(&true)
-                    {
-                        "    create: true\n"
-                    } else {
-                        ""
-                    };
+                    let create =
+                        if *slot == Slot::Paris && declared.allowed.get(slot) == Some(&true) {
+                            "    create: true\n"
+                        } else {
+                            ""
+                        };
                     let settings = if declared.settings && *slot == Slot::London {
                         "    automaticallyUpdateApps: true\n"
                     } else {
@@ -168,7 +169,9 @@ impl Fleet {
                     }
                 }
                 None if *slot == Slot::Push && number == 3 => entry = "push: {}\n".to_owned(),
-                None if slot.kind() == "vpp" => entry.push_str(&format!("    location: {slot:?}\n")),
+                None if slot.kind() == "vpp" => {
+                    entry.push_str(&format!("    location: {slot:?}\n"))
+                }
                 None => {}
             }
             match slot.kind() {
@@ -194,13 +197,21 @@ fn file(slot: Slot) -> &'static str {
 }
 
 impl Declared {
-    pub(crate) fn state(&mut self, pool: &Pool, tenant: usize, slot: Slot, to: Stated, allow: bool) {
+    pub(crate) fn state(
+        &mut self,
+        pool: &Pool,
+        (tenant, tenants): (usize, usize),
+        slot: Slot,
+        to: Stated,
+        allow: bool,
+    ) {
         self.allowed.insert(slot, allow);
         match to {
             Stated::Nothing => drop(self.slots.remove(&slot)),
             Stated::Watched => drop(self.slots.insert(slot, None)),
             Stated::File { role, foreign } => {
-                let owner = if foreign { (tenant + 1) % TENANTS } else { tenant };
+                // Of a customer outside the fleet nothing could tell whose a file is.
+                let owner = if foreign { (tenant + 1) % tenants } else { tenant };
                 let file = pool.find(owner, slot, role).or_else(|| pool.find(owner, slot, "new"));
                 self.slots.insert(slot, file.cloned());
             }

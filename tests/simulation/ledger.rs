@@ -164,7 +164,9 @@ pub(crate) fn chain(bytes: &[u8]) -> Result<Vec<Line>, String> {
     let mut lines = Vec::new();
     let mut before = "0".repeat(64);
     for (number, line) in bytes.split_inclusive(|&octet| octet == b'\n').enumerate() {
-        let Some(line) = line.strip_suffix(b"\n") else { return Err("its last line is cut".into()) };
+        let Some(line) = line.strip_suffix(b"\n") else {
+            return Err("its last line is cut".into());
+        };
         let value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let is_next = value.get("seq").and_then(Value::as_u64) == Some(number as u64 + 1);
         if !is_next || value.get("prev").and_then(Value::as_str) != Some(&before) {

@@ -2,8 +2,8 @@
 //! router, in virtual time, with everything that can go wrong on the way. Nobody waits, nothing is
 //! started, and one seed is the same every time, byte for byte.
 //!
-//! * How many seeds, `APPLECART_SEEDS`; from which on, `APPLECART_FIRST_SEED`; only one, with its whole
-//!   journal, `APPLECART_SEED`.
+//! * How many seeds, `SIMULATION_SEEDS`; from which on, `SIMULATION_FIRST_SEED`; only one, with its whole
+//!   journal, `SIMULATION_SEED`.
 #![cfg(unix)]
 #![allow(
     clippy::disallowed_methods,
@@ -41,7 +41,7 @@ use world::Ended;
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new()));
 
 /// So many seeds in an ordinary run of the tests.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 200;
 
 /// So many failing seeds are enough to be told of.
 const MOST_FAILURES: usize = 12;
@@ -86,7 +86,7 @@ fn told(seed: u64) -> String {
     let (least, ended) = shrunk(seed, Script::of(seed));
     format!(
         "seed {seed} breaks a promise. Play it again:\n\n\
-         APPLECART_SEED={seed} cargo test --test simulation -- --nocapture\n\n\
+         SIMULATION_SEED={seed} cargo test --test simulation -- --nocapture\n\n\
          Its script without all that it does not need:\n{least:#?}\n\n{}\n\n{}\n",
         ended.journal.join("\n"),
         ended.broken.join("\n")
@@ -95,14 +95,14 @@ fn told(seed: u64) -> String {
 
 #[test]
 fn no_seed_breaks_a_promise_and_every_corner_is_reached() {
-    if let Some(seed) = number("APPLECART_SEED") {
+    if let Some(seed) = number("SIMULATION_SEED") {
         let ended = played(&simulator(), seed, &Script::of(seed));
         println!("{}", ended.journal.join("\n"));
         assert!(ended.broken.is_empty(), "{}", told(seed));
         return;
     }
-    let first = number("APPLECART_FIRST_SEED").unwrap_or(1);
-    let seeds = number("APPLECART_SEEDS").unwrap_or(SEEDS);
+    let first = number("SIMULATION_FIRST_SEED").unwrap_or(1);
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
     let (next, since) = (AtomicU64::new(first), Instant::now());
     let reached = Mutex::new(BTreeMap::<String, u64>::new());
     let failed = Mutex::new(Vec::new());
@@ -133,7 +133,11 @@ fn no_seed_breaks_a_promise_and_every_corner_is_reached() {
     for (seed, broken) in &failed {
         println!("seed {seed}: {}", broken.join("; "));
     }
-    assert!(failed.is_empty(), "{}", failed.first().map(|(seed, _)| told(*seed)).unwrap_or_default());
+    assert!(
+        failed.is_empty(),
+        "{}",
+        failed.first().map(|(seed, _)| told(*seed)).unwrap_or_default()
+    );
     coverage::check(&reached.into_inner().unwrap(), seeds);
 }
 

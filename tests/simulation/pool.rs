@@ -254,7 +254,12 @@ impl Maker<'_> {
         state.set_clock(Some(at));
         let request = EnrollmentRequest::default();
         let issued = state
-            .download_enrollment(self.simulator.apple(), tenant_id(to), &format!("dep-{to}"), &request)
+            .download_enrollment(
+                self.simulator.apple(),
+                tenant_id(to),
+                &format!("dep-{to}"),
+                &request,
+            )
             .unwrap();
         state.set_clock(Some(start()));
         let wire = base64::engine::general_purpose::STANDARD.encode(&issued.file);
@@ -351,7 +356,9 @@ impl Credential {
             (Slot::London, "organization") => {
                 ("organization-differs", organization(self.owner), self.place.0.clone())
             }
-            (Slot::Abm, "ageless") => ("age-unknown", "2026-12-10T10:00:00Z".to_owned(), self.sha256.clone()),
+            (Slot::Abm, "ageless") => {
+                ("age-unknown", "2026-12-10T10:00:00Z".to_owned(), self.sha256.clone())
+            }
             _ => return None,
         };
         Some(format!(

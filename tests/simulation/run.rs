@@ -283,7 +283,8 @@ pub(crate) async fn whole(world: &World, spec: &Run, id: &str) {
                 let mut witness = world.witness();
                 cover(&mut witness, &plan);
                 keeps_secrets(&mut witness, world, &serde_json::to_string(&plan).unwrap());
-                let is_green = !plan.has_open_changes() && session::observed(&plan) == Outcome::Done;
+                let is_green =
+                    !plan.has_open_changes() && session::observed(&plan) == Outcome::Done;
                 witness.note(id, if is_green { "ends: nothing to do" } else { "ends: look" });
                 if is_green {
                     witness.says_green(id, &main, world.clock.now().date_time());
@@ -293,7 +294,9 @@ pub(crate) async fn whole(world: &World, spec: &Run, id: &str) {
         },
         What::Audit => match working.audit() {
             Ok(true) => world.witness().note(id, "ends: the ledger is whole"),
-            Ok(false) => world.witness().breaks("the program finds its own ledger broken".to_owned()),
+            Ok(false) => {
+                world.witness().breaks("the program finds its own ledger broken".to_owned())
+            }
             Err(error) => failed(&error),
         },
     }
@@ -321,7 +324,8 @@ pub(crate) async fn last_look(world: &World, spec: &Run, id: &str) {
         };
         witness.note(id, &format!("{} {} {}", tenant.name, state.kind, state.sync));
         if !is_at_rest {
-            let told = format!("{} {} never comes to rest: {}", tenant.name, state.kind, state.sync);
+            let told =
+                format!("{} {} never comes to rest: {}", tenant.name, state.kind, state.sync);
             witness.breaks(told);
         }
     }
@@ -331,7 +335,9 @@ pub(crate) async fn last_look(world: &World, spec: &Run, id: &str) {
 fn cover(witness: &mut Witness, plan: &Plan) {
     for (tenant, token) in plan.tokens() {
         let is_watched = token.state.sha256.is_none();
-        if let Some(row) = coverage::row(token.state.sync, is_watched, token.state.retry_after.is_some()) {
+        if let Some(row) =
+            coverage::row(token.state.sync, is_watched, token.state.retry_after.is_some())
+        {
             witness.reach(format!("row:{row}"));
         }
         let state = &token.state;

@@ -30,9 +30,9 @@ impl Dice {
         self.below(100) < chance
     }
 
-    pub(crate) fn of<'t, T>(&mut self, all: &'t [T]) -> &'t T {
+    pub(crate) fn of<T: Copy>(&mut self, all: &[T]) -> T {
         let at = self.below(all.len() as u64) as usize;
-        all.get(at).expect("not empty")
+        *all.get(at).expect("not empty")
     }
 }
 
@@ -50,35 +50,72 @@ pub(crate) enum Stated {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Reviewed and merged.
-    Merge { tenant: usize, slot: Slot, to: Stated, allow: bool },
+    Merge {
+        tenant: usize,
+        slot: Slot,
+        to: Stated,
+        allow: bool,
+    },
     /// The line is merged that parks a tenant, or it is taken away.
-    Suspend { tenant: usize, on: bool },
+    Suspend {
+        tenant: usize,
+        on: bool,
+    },
     /// Settings of a VPP token.
-    Settings { tenant: usize, on: bool },
+    Settings {
+        tenant: usize,
+        on: bool,
+    },
     /// The last merge is taken back.
     Revert,
-    Portal { tenant: usize, what: ByHand },
+    Portal {
+        tenant: usize,
+        what: ByHand,
+    },
     /// How long Intune of a tenant takes to show an upload, in seconds.
-    Lag { tenant: usize, seconds: u32 },
+    Lag {
+        tenant: usize,
+        seconds: u32,
+    },
     /// How Intune of a tenant behaves from now on.
-    Habit { tenant: usize, habit: Habit },
-    Wait { minutes: u64 },
+    Habit {
+        tenant: usize,
+        habit: Habit,
+    },
+    Wait {
+        minutes: u64,
+    },
     Run(Run),
     /// Two runs beside each other; the second begins so many seconds later.
-    Two { first: Run, second: Run, later: u64 },
+    Two {
+        first: Run,
+        second: Run,
+        later: u64,
+    },
 }
 
 /// What an administrator does in the portal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ByHand {
-    Upload { slot: Slot, role: &'static str },
-    Delete { slot: Slot },
+    Upload {
+        slot: Slot,
+        role: &'static str,
+    },
+    Delete {
+        slot: Slot,
+    },
     /// Changed, and changed back before anybody looks.
-    ThereAndBack { slot: Slot },
+    ThereAndBack {
+        slot: Slot,
+    },
     /// Another MDM takes the location, or gives it up.
-    Elsewhere { held: bool },
+    Elsewhere {
+        held: bool,
+    },
     /// One more VPP token, of this name.
-    Twin { name: &'static str },
+    Twin {
+        name: &'static str,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -173,8 +210,23 @@ pub(crate) struct Script {
 }
 
 const ROLES: [&str; 17] = [
-    "new", "new", "new", "new", "new", "newer", "newer", "newer", "old", "live", "topic", "place",
-    "organization", "expired", "future", "kind", "facts",
+    "new",
+    "new",
+    "new",
+    "new",
+    "new",
+    "newer",
+    "newer",
+    "newer",
+    "old",
+    "live",
+    "topic",
+    "place",
+    "organization",
+    "expired",
+    "future",
+    "kind",
+    "facts",
 ];
 const ABM: [&str; 6] = ["new", "new", "newer", "newer", "other-key", "ageless"];
 
@@ -197,17 +249,17 @@ impl Script {
             let tenant = dice.below(tenants as u64) as usize;
             steps.push(match dice.below(100) {
                 0..=14 => {
-                    let slot = *dice.of(&Slot::ALL);
+                    let slot = dice.of(&Slot::ALL);
                     merge(&mut dice, tenant, slot, 40)
                 }
                 15..=20 => Step::Revert,
                 21..=31 => Step::Portal { tenant, what: by_hand(&mut dice) },
-                32..=37 => Step::Lag { tenant, seconds: *dice.of(&[0, 20, 300, 2400, 8000]) },
+                32..=37 => Step::Lag { tenant, seconds: dice.of(&[0, 20, 300, 2400, 8000]) },
                 38..=42 => Step::Habit { tenant, habit: habit(&mut dice) },
                 43..=46 => Step::Suspend { tenant, on: dice.percent(60) },
                 47..=49 => Step::Settings { tenant, on: dice.percent(70) },
                 50..=61 => Step::Wait {
-                    minutes: *dice.of(&[1, 8, 20, 40, 40, 90, 600, 3000, 22_000, 40_000]),
+                    minutes: dice.of(&[1, 8, 20, 40, 40, 90, 600, 3000, 22_000, 40_000]),
                 },
                 62..=76 => {
                     let (first, mut second) = (run(&mut dice, troubled), run(&mut dice, troubled));
@@ -251,11 +303,9 @@ fn simpler(step: &Step) -> Vec<Step> {
         Step::Two { first, second, later } => {
             let later = *later;
             let firsts = less(first).into_iter();
-            let firsts =
-                firsts.map(|first| Step::Two { first, second: second.clone(), later });
+            let firsts = firsts.map(|first| Step::Two { first, second: second.clone(), later });
             let seconds = less(second).into_iter();
-            let seconds =
-                seconds.map(|second| Step::Two { first: first.clone(), second, later });
+            let seconds = seconds.map(|second| Step::Two { first: first.clone(), second, later });
             let alone = [Step::Run(first.clone()), Step::Run(second.clone())];
             alone.into_iter().chain(firsts).chain(seconds).collect()
         }
@@ -286,9 +336,9 @@ fn less(run: &Run) -> Vec<Run> {
 
 fn merge(dice: &mut Dice, tenant: usize, slot: Slot, file: u64) -> Step {
     let role = match slot {
-        Slot::Abm => *dice.of(&ABM),
+        Slot::Abm => dice.of(&ABM),
         Slot::Paris => "new",
-        Slot::Push | Slot::London => *dice.of(&ROLES),
+        Slot::Push | Slot::London => dice.of(&ROLES),
     };
     let to = match dice.below(100) {
         roll if roll < file => Stated::File { role, foreign: dice.percent(4) },
@@ -299,18 +349,21 @@ fn merge(dice: &mut Dice, tenant: usize, slot: Slot, file: u64) -> Step {
 }
 
 fn by_hand(dice: &mut Dice) -> ByHand {
-    let slot = *dice.of(&[Slot::Push, Slot::Abm, Slot::London]);
+    let slot = dice.of(&[Slot::Push, Slot::Abm, Slot::London]);
     match dice.below(10) {
-        0..=3 => ByHand::Upload { slot, role: *dice.of(&["new", "newer", "newer", "live", "topic", "place"]) },
+        0..=3 => ByHand::Upload {
+            slot,
+            role: dice.of(&["new", "newer", "newer", "live", "topic", "place"]),
+        },
         4 | 5 => ByHand::ThereAndBack { slot },
         6 | 7 => ByHand::Delete { slot },
         8 => ByHand::Elsewhere { held: dice.percent(70) },
-        _ => ByHand::Twin { name: *dice.of(&["Paris", "London"]) },
+        _ => ByHand::Twin { name: dice.of(&["Paris", "London"]) },
     }
 }
 
 fn habit(dice: &mut Dice) -> Habit {
-    *dice.of(&[
+    dice.of(&[
         Habit::Usual,
         Habit::OtherEncoding,
         Habit::NeedsApproval,
@@ -341,7 +394,8 @@ fn run(dice: &mut Dice, troubled: bool) -> Run {
             faults.push(Strike { sort, nth, lasts: dice.percent(15), fault: fault(dice) });
         }
         if dice.percent(20) {
-            let fault = *dice.of(&[Push::Away, Push::Unheard, Push::Unheard, Push::Refused, Push::Busy]);
+            let fault =
+                dice.of(&[Push::Away, Push::Unheard, Push::Unheard, Push::Refused, Push::Busy]);
             pushes.push((dice.below(7), fault));
         }
     }
@@ -351,13 +405,13 @@ fn run(dice: &mut Dice, troubled: bool) -> Run {
         faults,
         pushes,
         crash: (troubled && dice.percent(25)).then(|| 1 + dice.below(120)),
-        ahead: if dice.percent(6) { *dice.of(&[-700, -30, -7, 4, 7, 30, 4000]) } else { 0 },
+        ahead: if dice.percent(6) { dice.of(&[-700, -30, -7, 4, 7, 30, 4000]) } else { 0 },
         noise: dice.next(),
     }
 }
 
 fn fault(dice: &mut Dice) -> Fault {
-    *dice.of(&[
+    dice.of(&[
         Fault::Throttled,
         Fault::Throttled,
         Fault::Status(503),

@@ -131,14 +131,23 @@ impl Wire {
     }
 
     /// Lets it arrive, and writes down what came of it.
-    async fn arrives(&self, asked: &Asked, request: &Request, rule: Option<FaultRule>) -> Result<Answer, NoAnswer> {
+    async fn arrives(
+        &self,
+        asked: &Asked,
+        request: &Request,
+        rule: Option<FaultRule>,
+    ) -> Result<Answer, NoAnswer> {
         let is_done = rule.is_none();
         let (real, machine) = (self.clock.now().date_time(), self.machine.now().date_time());
         let sent = (asked.sort == Sort::Write).then(|| {
             let text = String::from_utf8_lossy(&asked.body).into_owned();
             let mut witness = self.witness();
             witness.stage(&self.run, Stage::Sent);
-            if is_done { witness.arrives(&self.run, asked.tenant, &text, (real, machine)) } else { None }
+            if is_done {
+                witness.arrives(&self.run, asked.tenant, &text, (real, machine))
+            } else {
+                None
+            }
         });
         let answer = self.asks(request, rule).await;
         if let (Some(Some(sent)), Ok(answer)) = (sent, &answer) {
@@ -165,11 +174,18 @@ impl Wire {
         self.witness().keep(key, (answer.status, answer.body.clone(), seen));
     }
 
-    async fn carried(&self, asked: &Asked, request: &Request, fault: Option<Fault>) -> Result<Answer, NoAnswer> {
+    async fn carried(
+        &self,
+        asked: &Asked,
+        request: &Request,
+        fault: Option<Fault>,
+    ) -> Result<Answer, NoAnswer> {
         let patience = request.timeout.min(FOR_EVER);
         let silent = || NoAnswer::Silence { cause: "the connection was closed".to_owned() };
         match fault {
-            Some(Fault::NoConnection) => Err(NoAnswer::NoConnection { cause: "refused".to_owned() }),
+            Some(Fault::NoConnection) => {
+                Err(NoAnswer::NoConnection { cause: "refused".to_owned() })
+            }
             Some(Fault::Silence) => Err(silent()),
             Some(Fault::Hangs) => {
                 self.clock.sleep(patience).await;
@@ -248,7 +264,10 @@ impl Transport for Wire {
             witness.reach(format!("fault:{}", named(fault)));
             format!(" [{fault:?}]")
         });
-        witness.note(&self.run, &format!("{} → {answered}{}", asked.shown(), fault.unwrap_or_default()));
+        witness.note(
+            &self.run,
+            &format!("{} → {answered}{}", asked.shown(), fault.unwrap_or_default()),
+        );
         let stage = match asked.sort {
             Sort::Write if answer.is_ok() => Stage::Answered,
             Sort::Write => Stage::Sent,

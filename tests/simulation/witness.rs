@@ -119,7 +119,8 @@ impl Witness {
     pub(crate) fn stage(&mut self, run: &str, stage: Stage) {
         let stages = &mut self.stages;
         let now = stages.get(run).copied().unwrap_or(Stage::Begun);
-        let stage = if stage == Stage::Read && now >= Stage::Answered { Stage::ReadBack } else { stage };
+        let stage =
+            if stage == Stage::Read && now >= Stage::Answered { Stage::ReadBack } else { stage };
         stages.insert(run.to_owned(), now.max(stage));
     }
 
@@ -196,7 +197,8 @@ impl Witness {
         for line in lines.iter().skip(known) {
             let pool = Arc::clone(&self.pool);
             let file = pool.names.get(line.text("sha256")).map(String::as_str).unwrap_or("no file");
-            let told = format!("ledger of {tenant}: {} {} {file}", line.event(), line.of_token("kind"));
+            let told =
+                format!("ledger of {tenant}: {} {} {file}", line.event(), line.of_token("kind"));
             self.note(line.text("run"), &told);
             self.reach(format!("event:{}", line.event()));
             if !line.failure().is_empty() {
@@ -230,7 +232,7 @@ impl Witness {
         }
     }
 
-    fn lines_of<'a>(&'a self, tenant: usize, slot: Slot) -> impl Iterator<Item = &'a Line> {
+    fn lines_of(&self, tenant: usize, slot: Slot) -> impl Iterator<Item = &Line> {
         let is_it = move |line: &&Line| {
             let is_paris = line.of_token("name") == "Paris";
             line.of_token("kind") == slot.kind()
@@ -255,7 +257,10 @@ impl Witness {
             return None;
         };
         let Some(number) = credential else {
-            if ["\"certificate\"", "\"depToken\"", "\"token\""].iter().any(|name| body.contains(name)) {
+            if ["\"certificate\"", "\"depToken\"", "\"token\""]
+                .iter()
+                .any(|name| body.contains(name))
+            {
                 self.breaks(format!("tenant {tenant}: a credential was sent that nobody declared"));
             }
             return None;
@@ -283,7 +288,10 @@ impl Witness {
                 if sent.slot != Slot::Abm && sent.expires < shown.expires {
                     faults.push("what the run saw in Intune ends later");
                 }
-                if sent.topic.is_some() && sent.topic != shown.topic && !self.is_allowed(tenant, sent.slot) {
+                if sent.topic.is_some()
+                    && sent.topic != shown.topic
+                    && !self.is_allowed(tenant, sent.slot)
+                {
                     faults.push("its topic is another one");
                 }
             }
@@ -298,11 +306,11 @@ impl Witness {
         Some(Arrival { at: now, tenant, credential: number, landed: None })
     }
 
-    pub(crate) fn arrived(&mut self, sent: Arrival, status: u16, tenant: Option<&Tenant>) {
+    pub(crate) fn arrived(&mut self, mut sent: Arrival, status: u16, tenant: Option<&Tenant>) {
         let slot = self.pool.credentials.get(sent.credential).map(|one| one.slot);
         if (200..300).contains(&status) {
-            let landed = slot.zip(tenant).and_then(|(slot, tenant)| sight::truth(tenant, slot));
-            self.arrivals.push(Arrival { landed, ..sent });
+            sent.landed = slot.zip(tenant).and_then(|(slot, tenant)| sight::truth(tenant, slot));
+            self.arrivals.push(sent);
         }
     }
 
@@ -338,14 +346,14 @@ impl Witness {
         let mut faults = Vec::new();
         let Some(sent) = self.pool.credentials.get(credential) else { return faults };
         let lines: Vec<&Line> = self.lines_of(tenant, sent.slot).collect();
-        let mine = |line: &&Line| line.text("run") == run && line.event() == "intended";
-        let own = lines.iter().rposition(|line| mine(&line) && line.text("sha256") == sent.sha256);
+        let mine = |line: &Line| line.text("run") == run && line.event() == "intended";
+        let own = lines.iter().rposition(|line| mine(line) && line.text("sha256") == sent.sha256);
         let Some(own) = own else { return vec!["it was not announced"] };
         let lease = lines.get(own).and_then(|line| line.time("leaseUntil"));
         if lease.is_none_or(|until| until <= machine) {
             faults.push("its lease was over");
         }
-        let first = lines.iter().position(|line| mine(&line)).unwrap_or(own);
+        let first = lines.iter().position(|line| mine(line)).unwrap_or(own);
         for (at, other) in lines.iter().enumerate().take(first) {
             let theirs = other.text("run");
             let ended = lines.iter().skip(at + 1).any(|line| {
@@ -359,7 +367,8 @@ impl Witness {
                 faults.push("another run was first, and it lives");
             }
         }
-        let proved = |line: &&Line| line.event() == "confirmed" && line.text("sha256") == sent.sha256;
+        let proved =
+            |line: &&Line| line.event() == "confirmed" && line.text("sha256") == sent.sha256;
         if lines.iter().any(proved) {
             faults.push("it was confirmed before");
         }
@@ -389,7 +398,8 @@ impl Witness {
     pub(crate) fn says_green(&mut self, run: &str, main: &Main, now: DateTime<Utc>) {
         let pool = Arc::clone(&self.pool);
         let mut faults = Vec::new();
-        for (tenant, declared) in main.tenants.iter().enumerate().filter(|(_, one)| !one.suspended) {
+        for (tenant, declared) in main.tenants.iter().enumerate().filter(|(_, one)| !one.suspended)
+        {
             for (slot, file) in &declared.slots {
                 let Some(file) = file else { continue };
                 let shown = self.last(run, tenant, *slot);
@@ -399,22 +409,23 @@ impl Witness {
                 };
                 let is_there = match (slot, shown) {
                     (_, None) => false,
-                    (Slot::Push, Some(shown)) => shown.serial == file.serial && shown.topic == file.topic,
+                    (Slot::Push, Some(shown)) => {
+                        shown.serial == file.serial && shown.topic == file.topic
+                    }
                     (Slot::Abm, Some(_)) => {
                         let of = |one: &&Arrival| pool.credentials.get(one.credential);
                         self.arrivals.iter().any(|one| {
-                            one.tenant == tenant && of(&one).is_some_and(|of| of.sha256 == file.sha256)
+                            one.tenant == tenant
+                                && of(&one).is_some_and(|of| of.sha256 == file.sha256)
                         })
                     }
                     (_, Some(shown)) => shown.expires == file.expires,
                 };
                 let since = now - Duration::minutes(SETTLE + 25);
-                let is_on_its_way = self
-                    .lines_of(tenant, *slot)
-                    .any(|line| {
-                        matches!(line.event(), "intended" | "applied")
-                            && line.time("at").is_some_and(|at| at >= since)
-                    });
+                let is_on_its_way = self.lines_of(tenant, *slot).any(|line| {
+                    matches!(line.event(), "intended" | "applied")
+                        && line.time("at").is_some_and(|at| at >= since)
+                });
                 if !is_there && !is_on_its_way {
                     faults.push(format!("{} is not what tenant {tenant} has", file.name));
                 }
@@ -428,8 +439,7 @@ impl Witness {
     /// At the end, when everything had its time: nothing is open, and nothing that arrived is unknown.
     pub(crate) fn must_be_whole(&mut self, own: &[BTreeMap<String, Vec<u8>>]) {
         let mut faults = Vec::new();
-        let theirs: BTreeSet<String> =
-            self.ledger.iter().flatten().map(Line::essence).collect();
+        let theirs: BTreeSet<String> = self.ledger.iter().flatten().map(Line::essence).collect();
         for files in own {
             for bytes in files.values() {
                 for line in ledger::chain(bytes).into_iter().flatten() {

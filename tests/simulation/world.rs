@@ -150,7 +150,12 @@ impl World {
         world
     }
 
-    pub(crate) fn ledger(&self, clone: usize, run: &str, trouble: &[(u64, crate::script::Push)]) -> Ledger {
+    pub(crate) fn ledger(
+        &self,
+        clone: usize,
+        run: &str,
+        trouble: &[(u64, crate::script::Push)],
+    ) -> Ledger {
         let path = self.fleet.clones.get(clone).expect("one of two");
         let way = Way {
             hub: Arc::clone(&self.hub),
@@ -193,7 +198,8 @@ impl World {
         match step {
             Step::Merge { tenant, slot, to, allow } => {
                 let pool = Arc::clone(&self.pool);
-                self.change(*tenant, |one| one.state(&pool, *tenant, *slot, *to, *allow));
+                let which = (*tenant, self.fleet.now().tenants.len());
+                self.change(*tenant, |one| one.state(&pool, which, *slot, *to, *allow));
             }
             Step::Suspend { tenant, on } => self.change(*tenant, |one| one.suspended = *on),
             Step::Settings { tenant, on } => self.change(*tenant, |one| one.settings = *on),
@@ -267,9 +273,7 @@ impl World {
             tenant.switches = match habit {
                 Habit::Usual => usual,
                 Habit::OtherEncoding => Switches { vpp_encoding: VppEncoding::Base64, ..usual },
-                Habit::NeedsApproval => {
-                    Switches { approval: Some(ApprovalPolicy::Seen), ..usual }
-                }
+                Habit::NeedsApproval => Switches { approval: Some(ApprovalPolicy::Seen), ..usual },
                 Habit::NoBatch => Switches { batch_status: Some(501), ..usual },
                 Habit::SmallPages => Switches { page_size: Some(1), ..usual },
                 Habit::Unlicensed => Switches { unlicensed: true, ..usual },
@@ -313,7 +317,9 @@ impl World {
                         before.apple_push_notification_certificate;
                     tenant.dep_onboarding_settings = before.dep_onboarding_settings;
                     tenant.vpp_tokens = before.vpp_tokens;
-                    for setting in tenant.dep_onboarding_settings.iter_mut().filter(|_| slot == Slot::Abm) {
+                    for setting in
+                        tenant.dep_onboarding_settings.iter_mut().filter(|_| slot == Slot::Abm)
+                    {
                         setting.last_modified_date_time = now;
                     }
                     for vpp in tenant.vpp_tokens.iter_mut().filter(|_| slot == Slot::London) {
