@@ -1,6 +1,6 @@
 //! Whole worlds by seed: the real planner, lanes, retry, ledger and locks against the simulator's own
-//! router, in virtual time, with everything that can go wrong on the way. Nobody waits, nothing is
-//! started, and one seed is the same every time, byte for byte.
+//! router, in virtual time, with everything that can go wrong on the way. Nobody waits, and one seed is
+//! the same every time, byte for byte.
 //!
 //! * How many seeds, `SIMULATION_SEEDS`; from which on, `SIMULATION_FIRST_SEED`; only one, with its whole
 //!   journal, `SIMULATION_SEED`.

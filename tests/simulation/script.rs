@@ -245,6 +245,22 @@ impl Script {
                 }
             }
         }
+        // In half of the worlds how Intune takes the files is proved before anything goes wrong, and the
+        // next renewals are due.
+        if dice.percent(50) {
+            steps.push(Step::Run(Run::quiet(0, What::Apply { retry: false }, dice.next())));
+            for tenant in 0..tenants {
+                for slot in [Slot::Push, Slot::Abm, Slot::London] {
+                    let to = Stated::File { role: "newer", foreign: false };
+                    if dice.percent(50) {
+                        steps.push(Step::Merge { tenant, slot, to, allow: false });
+                    }
+                }
+            }
+            if dice.percent(50) {
+                steps.push(two(&mut dice, troubled));
+            }
+        }
         for _ in 0..3 + dice.below(6) {
             let tenant = dice.below(tenants as u64) as usize;
             steps.push(match dice.below(100) {
@@ -261,13 +277,7 @@ impl Script {
                 50..=61 => Step::Wait {
                     minutes: dice.of(&[1, 8, 20, 40, 40, 90, 600, 3000, 22_000, 40_000]),
                 },
-                62..=76 => {
-                    let (first, mut second) = (run(&mut dice, troubled), run(&mut dice, troubled));
-                    if dice.percent(80) {
-                        second.clone = 1 - first.clone;
-                    }
-                    Step::Two { first, second, later: dice.below(3) * dice.below(20) }
-                }
+                62..=76 => two(&mut dice, troubled),
                 _ => Step::Run(run(&mut dice, troubled)),
             });
         }
@@ -372,6 +382,22 @@ fn habit(dice: &mut Dice) -> Habit {
         Habit::NeedsConsent,
         Habit::Unlicensed,
     ])
+}
+
+fn two(dice: &mut Dice, troubled: bool) -> Step {
+    let (first, mut second) = (run(dice, troubled), run(dice, troubled));
+    if dice.percent(80) {
+        second.clone = 1 - first.clone;
+    }
+    Step::Two { first, second, later: dice.below(3) * dice.below(20) }
+}
+
+impl Run {
+    /// One in which nothing goes wrong.
+    pub(crate) fn quiet(clone: usize, what: What, noise: u64) -> Self {
+        let (faults, pushes) = (Vec::new(), Vec::new());
+        Self { clone, what, faults, pushes, crash: None, ahead: 0, noise }
+    }
 }
 
 fn run(dice: &mut Dice, troubled: bool) -> Run {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use applecart_core::model::Timestamp;
 use applecart_io::seams::testing::{SeededIds, VirtualClock};
-use applecart_io::seams::{Clock, Ids as _};
+use applecart_io::seams::{Clock, Ids};
 use applecart_io::store::{Create, Ledger};
 use applecart_simulator::{
     ApprovalPolicy, InProcess, PortalUpload, StateError, Switches, Tenant, Vpp, VppEncoding,
@@ -28,7 +28,7 @@ pub(crate) struct World {
     pub(crate) pool: Arc<Pool>,
     pub(crate) simulator: InProcess,
     pub(crate) clock: VirtualClock,
-    pub(crate) ids: Arc<SeededIds>,
+    pub(crate) ids: Arc<Lot>,
     pub(crate) fleet: Fleet,
     pub(crate) hub: Arc<Mutex<Hub>>,
     witness: Arc<Mutex<Witness>>,
@@ -40,6 +40,22 @@ pub(crate) struct Ended {
     pub(crate) journal: Vec<String>,
     pub(crate) broken: Vec<String>,
     pub(crate) reached: std::collections::BTreeSet<String>,
+}
+
+/// So long somebody waits who only waits for his turn at a file.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Ids by seed. How long somebody waits for his turn draws no number from them.
+pub(crate) struct Lot(SeededIds);
+
+impl Ids for Lot {
+    fn uuid(&self) -> uuid::Uuid {
+        self.0.uuid()
+    }
+
+    fn chance(&self) -> f64 {
+        0.5
+    }
 }
 
 /// A machine whose clock is wrong.
@@ -61,8 +77,13 @@ impl Clock for Machine {
         self.clock.sleep(time)
     }
 
+    /// Other worlds start `git` in this process, and what it inherits for a moment looks like somebody
+    /// else's lock. Such a moment is no time in this world.
     fn pause(&self, time: Duration) {
-        self.clock.pause(time);
+        match time <= MOMENT {
+            true => std::thread::sleep(Duration::from_millis(1)),
+            false => self.clock.pause(time),
+        }
     }
 }
 
@@ -127,7 +148,7 @@ impl World {
         }
         let fleet = Fleet::new(folder.path(), pool, script);
         let hub = Arc::default();
-        let ids = Arc::new(SeededIds::new(seed));
+        let ids = Arc::new(Lot(SeededIds::new(seed)));
         let mut world = Self {
             pool: Arc::clone(pool),
             simulator: simulator.clone(),
@@ -354,27 +375,18 @@ impl World {
             self.habit(tenant, Habit::Usual);
             self.switches(tenant, |switches| *switches = Switches::default());
         }
-        let quiet = |clone, what, noise| Run {
-            clone,
-            what,
-            faults: Vec::new(),
-            pushes: Vec::new(),
-            crash: None,
-            ahead: 0,
-            noise,
-        };
         for (turn, minutes) in [180, 61, 61].into_iter().enumerate() {
             self.wait(minutes);
             let apply = What::Apply { retry: true };
-            self.clock.run(self.one(&quiet(turn % 2, apply, turn as u64)));
+            self.clock.run(self.one(&Run::quiet(turn % 2, apply, turn as u64)));
         }
         self.wait(61);
         let broken = self.witness().broken.len();
         let id = "the last look";
         self.fleet.pull(0);
-        self.clock.run(run::last_look(self, &quiet(0, What::Plan, 9), id));
+        self.clock.run(run::last_look(self, &Run::quiet(0, What::Plan, 9), id));
         if self.witness().broken.len() == broken {
-            self.clock.run(self.one(&quiet(1, What::Audit, 9)));
+            self.clock.run(self.one(&Run::quiet(1, What::Audit, 9)));
         }
         let own: Vec<BTreeMap<String, Vec<u8>>> = self
             .fleet
