@@ -41,7 +41,7 @@ use world::Ended;
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new()));
 
 /// So many seeds in an ordinary run of the tests.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 100;
 
 /// So many failing seeds are enough to be told of.
 const MOST_FAILURES: usize = 12;
