@@ -142,8 +142,7 @@ fn unheard(loaded: &Loaded) -> Option<Finding> {
     };
     let all: Vec<String> =
         silences(&loaded.policy.notify, &loaded.fleet).into_iter().map(said).collect();
-    let next =
-        "correct the sink's `select` in applecart.yaml, or the tenant's `labels` or `contacts`";
+    let next = "correct the sink's `select` or `codes` in applecart.yaml, or the tenant's `labels` or `contacts`";
     let check = || Check::new(Area::Sinks, CheckState::Warning, all.join(" ")).with_next(next);
     (!all.is_empty()).then(|| check().into())
 }

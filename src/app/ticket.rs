@@ -1,6 +1,6 @@
 //! One ticket for each renewal, and the number that it has in its own system.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -219,7 +219,8 @@ fn shown(letter: &Letter, whole: bool) -> ShownTicket {
     }
 }
 
-/// Every ticket of the selected tenants, as this clone's notes have it.
+/// Every ticket that this clone's notes know of the selected tenants; without a selection also those of
+/// tenants that have left the fleet.
 pub fn list(context: &Context, selection: &Selection) -> Result<TicketList, AppError> {
     let loaded = session::load(context, Tree::Commit, Reach::Remote, selection)?;
     let policy = loaded.policy.tickets.clone().ok_or(TicketError::NoSink)?;
@@ -227,21 +228,51 @@ pub fn list(context: &Context, selection: &Selection) -> Result<TicketList, AppE
     let view = readable(known)?;
     let asker = Asker::onlooker(context.real_now());
     let all = ticket::tickets(&view.told, &policy, context.now(), asker);
+    let selected: BTreeSet<TenantId> =
+        session::selected(&loaded.fleet, selection).map(|tenant| tenant.tenant_id).collect();
     let mut tickets = Vec::new();
-    for tenant in session::selected(&loaded.fleet, selection) {
-        for ticket in all.get(&tenant.tenant_id).into_iter().flatten() {
-            tickets.push(ListedTicket {
-                tenant: tenant.name.to_string(),
-                token: ticket.token.clone(),
-                period: ticket.period.clone(),
-                number: ticket.number.clone(),
-                open: ticket.is_open(),
-                stage: ticket.stage().map(|stage| stage.to_string()),
-                opened_at: ticket.opened_at,
-                key: ticket.key.clone(),
-            });
+    for (&id, records) in &view.told {
+        let left = !loaded.fleet.iter().any(|one| one.tenant_id() == Some(id));
+        if !selection.is_all() && !selected.contains(&id) {
+            continue;
         }
+        let of = |token: &TokenRef| {
+            let recorded = records.iter().rev().find(|record| record.is_of(token));
+            name_of(&loaded.fleet, id, recorded.map_or("", |record| record.name.as_str()))
+        };
+        let own = all.get(&id).map(Vec::as_slice).unwrap_or_default();
+        tickets.extend(own.iter().map(|ticket| ListedTicket {
+            tenant: of(&ticket.token),
+            token: ticket.token.clone(),
+            period: ticket.period.clone(),
+            number: ticket.number.clone(),
+            open: ticket.is_open(),
+            stage: ticket.stage().map(|stage| stage.to_string()),
+            opened_at: ticket.opened_at,
+            by_hand: false,
+            left,
+            key: ticket.key.clone(),
+        }));
+        let linked = ticket::links(records, &policy.sink).into_iter();
+        let by_hand = linked.filter(|(key, _)| own.iter().all(|ticket| ticket.key != *key));
+        tickets.extend(by_hand.filter_map(|(key, (record, link))| {
+            let token = record.token.clone()?;
+            let (_, period) = key.rsplit_once('/')?;
+            Some(ListedTicket {
+                tenant: of(&token),
+                token,
+                period: period.to_owned(),
+                number: Some(link.number.clone()),
+                open: false,
+                stage: None,
+                opened_at: None,
+                by_hand: true,
+                left,
+                key: key.to_owned(),
+            })
+        }));
     }
+    tickets.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     Ok(TicketList::new(context.now(), tickets))
 }
 

@@ -212,7 +212,7 @@ impl Explain for AppError {
                 run("This shows what the ledger has:", format!("applecart history {tenant}"))
             }
             Self::Notify(NotifyError::Test { sink, .. }) => run(
-                "Correct its address in applecart.yaml, or its secrets in the environment, of which `applecart doctor` names those that are missing. Then try again:",
+                "Correct its address in applecart.yaml and have that merged (the settings are those of the remote's branch), or correct its secrets in the environment, of which `applecart doctor` names those that are missing. Then try again:",
                 format!("applecart notify --test {sink}"),
             ),
             Self::Ticket(TicketError::Taken { .. }) => one(

@@ -505,6 +505,32 @@ fn without_a_valid_secret_what_expires_is_told_as_it_was_last_seen() {
     }
 }
 
+/// Thirty customers are no thirty messages of one secret.
+#[test]
+fn a_sign_in_that_fails_for_all_tenants_is_one_message_and_over_once_one_is_read() {
+    let told = Told::new();
+    ["contoso", "fabrikam", "northwind"].into_iter().for_each(|name| told.customer(name, 300));
+    let clone = told.clone("one");
+    let wrong = |arguments: &[&str]| {
+        let mut command = clone.command(arguments);
+        command.env("AZURE_CLIENT_SECRET", "another-one");
+        finish(command)
+    };
+    wrong(&["notify"]).ends_with(8);
+    assert_eq!(told.told(), ["raised fleet sign-in-failed"]);
+    wrong(&["status"]).ends_with(8).says("all 3 tenants").says("applecart doctor");
+    // Another reason for which nothing can be read proves nothing.
+    told.world().state().add_fault(FaultRule::always(Fault::Drop));
+    clone.run(&["notify"]);
+    let told_then = told.told();
+    assert!(!told_then.iter().any(|one| one.starts_with("resolved")), "{told_then:?}");
+    told.world().state().clear_faults();
+    clone.run(&["notify"]).ends_with(0);
+    let ends = told.told();
+    assert_eq!(ends.iter().filter(|one| one.contains("sign-in-failed")).count(), 1, "{ends:?}");
+    assert!(ends.contains(&"resolved fleet sign-in-failed".to_owned()), "{ends:?}");
+}
+
 /// Whoever may push the notes can write that a sink was told.
 #[test]
 fn a_forged_line_in_the_notes_silences_a_critical_matter_for_one_reminder() {

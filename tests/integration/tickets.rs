@@ -176,6 +176,30 @@ fn a_number_that_could_end_a_subject_or_names_no_token_is_refused() {
 }
 
 #[test]
+fn the_list_has_also_what_was_linked_by_hand_and_what_a_tenant_left_behind() {
+    let desk = Desk::new();
+    desk.customer("contoso", 30, Some(7));
+    desk.customer("fabrikam", 300, Some(8));
+    let one = desk.clone("one");
+    one.run(&["ticket"]).ends_with(0).says("1 message sent");
+    one.run(&["ticket", "link", "fabrikam/push", "T1"]).ends_with(0);
+    one.run(&["ticket", "list"]).ends_with(0).says("T1").says("linked by hand");
+    desk.hub.world.git(&["rm", "-r", "--quiet", "tenants/contoso"]);
+    desk.hub.world.commit("contoso left");
+    desk.hub.world.git(&["push", "--quiet", &desk.hub.url(), "main"]);
+    one.git(&["pull", "--quiet"]);
+    one.run(&["ticket", "list"]).ends_with(0).says("contoso").says("close it by hand").says("T1");
+    let selected = one.run(&["ticket", "list", "--select", "fabrikam"]).ends_with(0).says("T1");
+    assert!(!selected.stdout.contains("contoso"), "{}", selected.stdout);
+    // What cannot be read is named, whatever is known of it.
+    desk.customer("northwind", 30, Some(9));
+    one.git(&["pull", "--quiet"]);
+    let mut blind = one.command(&["ticket"]);
+    blind.env("AZURE_CLIENT_SECRET", "another-one");
+    finish(blind).ends_with(8).says("No ticket is told anything of northwind push");
+}
+
+#[test]
 fn a_mailbox_keeps_the_mails_of_a_ticket_together() {
     let folder = TempDir::new().unwrap();
     let (certificate, secret) = certified(folder.path());

@@ -344,6 +344,11 @@ pub fn renewal_key(tenant: &MatterTenant, token: &TokenRef, expires: Timestamp) 
     raise::key(tenant.tenant_id, &tenant.name, Some(token), Cause::RenewalDue, Some(expires))
 }
 
+/// The identity of the matter that no tenant of a sign-in profile can be signed in to, for one reason.
+pub fn sign_in_key(profile: Option<&str>) -> String {
+    raise::sign_in_key(profile)
+}
+
 /// That the remote could not be asked for what is in force, so that all that is shown is older.
 pub fn base_unknown(why: &str) -> Matter {
     raise::base_unknown(why)

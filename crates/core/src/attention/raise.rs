@@ -8,6 +8,7 @@ mod recorded;
 mod remembered;
 mod renewal;
 mod replaced;
+mod sign_in;
 mod tenant;
 mod token;
 mod topic;
@@ -21,6 +22,7 @@ use crate::model::{Problem, ProblemCode, Telling, TenantId, Timestamp, safe_text
 use crate::outlets::memory::{self, Refused};
 use crate::plan::{Plan, clock_told};
 use crate::report::{names_in_line, plural, revision};
+pub(super) use sign_in::key as sign_in_key;
 use tenant::OneTenant;
 use token::OneToken;
 pub(super) use words::key;
@@ -48,12 +50,15 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
         .filter_map(Desired::valid)
         .map(|tenant| (tenant.name.as_str(), tenant))
         .collect();
+    let sign_ins = sign_in::SignIns::of(input);
+    matters.extend(sign_ins.matters());
     let scope = Scope::of(input);
     let told = remembered::told(input);
     for tenant in &input.plan.tenants {
         let one = OneTenant {
             input,
             scope: &scope,
+            sign_ins: &sign_ins,
             tenant,
             desired: in_git.get(tenant.name.as_str()).copied(),
             past: input

@@ -9,6 +9,7 @@ mod remembered;
 mod renewal;
 mod replaced;
 mod sending;
+mod sign_in;
 mod stated;
 mod topic;
 

@@ -1,6 +1,8 @@
 //! Who is told of whom: sinks whose `select` fits nobody, customers whom nobody writes to, and tenants of
 //! which no sink is told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::diagnostic::{Code, Diagnostic};
 use super::document::{File, Node, Value};
 use super::load::{Desired, FLEET_FILE};
@@ -9,10 +11,15 @@ use super::selection::Selection;
 use super::source::{FileBytes, Source};
 use super::tenant::Tenant;
 use super::text::quote;
+use crate::attention::{Cause, Severity};
 use crate::model::nearest;
+use crate::outlets::steps::HERE;
+use crate::report::names_in_line;
 
 /// So many tenants are named in one sentence.
 const NAMED: usize = 10;
+/// So many codes are.
+const CODES: usize = 4;
 
 /// What the settings say that tells nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +30,8 @@ pub enum Silence<'a> {
     NoContacts { sink: &'a SinkPolicy, tenants: Vec<&'a Tenant> },
     /// No sink is told of these tenants.
     NoSink { tenants: Vec<&'a Tenant> },
+    /// No sink is told of what is urgent and has these codes, of these tenants.
+    NoCodes { tenants: Vec<&'a Tenant>, codes: Vec<&'static str> },
 }
 
 impl Silence<'_> {
@@ -30,7 +39,7 @@ impl Silence<'_> {
     pub fn sink(&self) -> Option<&str> {
         match self {
             Self::Unmatched { sink, .. } | Self::NoContacts { sink, .. } => Some(&sink.name),
-            Self::NoSink { .. } => None,
+            Self::NoSink { .. } | Self::NoCodes { .. } => None,
         }
     }
 
@@ -47,6 +56,11 @@ impl Silence<'_> {
                 format!("It writes to customers, and no `contacts` are named by {names}.")
             }
             Self::NoSink { tenants } => format!("No sink is told of {}.", names(tenants)),
+            Self::NoCodes { tenants, codes } => format!(
+                "What is urgent is told at no sink of {} where its code is {}.",
+                names(tenants),
+                names_in_line(codes, CODES)
+            ),
         }
     }
 }
@@ -81,16 +95,48 @@ pub fn silences<'a>(sinks: &'a [SinkPolicy], fleet: &'a [Desired]) -> Vec<Silenc
             found.push(Silence::NoContacts { sink, tenants: silent });
         }
     }
-    let tells_of_all =
-        |sink: &&SinkPolicy| !sink.writes_to_customers() && !sink.is_for_tickets_only();
-    let all: Vec<Selection> = sinks.iter().filter(tells_of_all).map(selection).collect();
-    let is_unheard = |tenant: &&Tenant| !all.iter().any(|selection| selection.matches(tenant));
+    let provider: Vec<(&SinkPolicy, Selection)> = sinks
+        .iter()
+        .filter(|sink| !sink.writes_to_customers())
+        .map(|sink| (sink, selection(sink)))
+        .collect();
     // Where all sinks write to customers, the provider is told of nobody on purpose.
-    let unheard: Vec<_> = tenants().filter(|_| !all.is_empty()).filter(is_unheard).collect();
-    if !unheard.is_empty() {
-        found.push(Silence::NoSink { tenants: unheard });
+    if !provider.is_empty() {
+        found.extend(unheard(&provider, tenants()));
     }
     found
+}
+
+/// The tenants of which the provider's sinks are not told everything that is urgent.
+fn unheard<'a>(
+    provider: &[(&'a SinkPolicy, Selection)],
+    tenants: impl Iterator<Item = &'a Tenant>,
+) -> Vec<Silence<'a>> {
+    let mut silent = Vec::new();
+    let mut partly: BTreeMap<Vec<&'static str>, Vec<&Tenant>> = BTreeMap::new();
+    for tenant in tenants {
+        let of_it = provider.iter().filter(|(_, selection)| selection.matches(tenant));
+        let sinks = of_it.map(|(sink, _)| sink).filter(|sink| !sink.is_for_tickets_only());
+        if sinks.clone().next().is_none() {
+            silent.push(tenant);
+        } else if !sinks.clone().any(|sink| sink.codes.has_urgent()) {
+            let is_untold = |code: &&str| !sinks.clone().any(|sink| sink.codes.names(code));
+            let codes: Vec<&str> = urgent_codes().filter(is_untold).collect();
+            if !codes.is_empty() {
+                partly.entry(codes).or_default().push(tenant);
+            }
+        }
+    }
+    let silent = (!silent.is_empty()).then_some(Silence::NoSink { tenants: silent });
+    let partly = partly.into_iter().map(|(codes, tenants)| Silence::NoCodes { tenants, codes });
+    silent.into_iter().chain(partly).collect()
+}
+
+/// The codes of what a sink is told as urgent.
+fn urgent_codes() -> impl Iterator<Item = &'static str> {
+    let urgent = Cause::all().into_iter().filter(|cause| cause.severity() <= Severity::Urgent);
+    let codes: BTreeSet<&str> = urgent.map(|cause| cause.code().as_str()).collect();
+    codes.into_iter().filter(|code| !HERE.contains(code))
 }
 
 /// The same at their places in `applecart.yaml`, as mistakes. That a `select` names a tenant that there is
@@ -119,7 +165,13 @@ pub fn told_nobody(source: &Source, sinks: &[SinkPolicy], fleet: &[Desired]) -> 
             }
             Silence::NoSink { .. } => {
                 let Some(list) = root.member("notify") else { continue };
-                let help = "add a sink without `select`, or one that selects them";
+                let help = "add a sink that selects them, and of which `codes` says more than `[]`";
+                let told = file.mistake(Code::ToldNobody, list.span, silence.told());
+                found.push(told.with_help(help).as_warning());
+            }
+            Silence::NoCodes { .. } => {
+                let Some(list) = root.member("notify") else { continue };
+                let help = "write `urgent` into the `codes` of a sink that selects them";
                 let told = file.mistake(Code::ToldNobody, list.span, silence.told());
                 found.push(told.with_help(help).as_warning());
             }
@@ -217,5 +269,34 @@ mod tests {
         );
         assert!(customers.contains("no `contacts` are named by fabrikam"), "{customers}");
         assert!(!customers.contains("error"), "{customers}");
+    }
+
+    #[test]
+    fn what_reaches_no_sink_is_said_by_its_codes() {
+        let sink = |name: &str, codes: &str| {
+            format!(
+                "  - sink: {name}\n    webhook: {{url: 'https://hooks.msp.example/a'}}\n    codes: [{codes}]\n"
+            )
+        };
+        let with_tickets = |sinks: &str| {
+            let all = told(&format!("{sinks}tickets: {{sink: desk, client: halo}}\n"));
+            all.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let nobody = with_tickets(&sink("desk", ""));
+        assert!(
+            nobody.contains("warning[told-nobody]: No sink is told of contoso, fabrikam"),
+            "{nobody}"
+        );
+        let some = with_tickets(&(sink("desk", "") + &sink("hub", "expired, critical")));
+        assert!(
+            some.contains(
+                "What is urgent is told at no sink of contoso, fabrikam where its code is "
+            ),
+            "{some}"
+        );
+        assert!(some.contains("`urgent`"), "{some}");
+        for codes in ["all", "urgent", "urgent, renewal-due"] {
+            assert_eq!(with_tickets(&(sink("desk", "") + &sink("hub", codes))), "", "{codes}");
+        }
     }
 }

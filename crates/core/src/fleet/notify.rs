@@ -62,6 +62,19 @@ impl Codes {
         }
     }
 
+    /// Whether everything that is urgent is told.
+    pub(super) fn has_urgent(&self) -> bool {
+        matches!(self, Self::All | Self::These { urgent: true, .. })
+    }
+
+    /// Whether the code is told by its name.
+    pub(super) fn names(&self, code: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::These { codes, .. } => codes.contains(code),
+        }
+    }
+
     /// What a sink is told where the settings do not say: what is urgent, and what is to be renewed.
     pub fn default_set() -> Self {
         Self::These { urgent: true, codes: BTreeSet::from(["renewal-due".to_owned()]) }

@@ -15,7 +15,9 @@ use super::customer;
 use super::memory::{self, Asker, Standing, Thread, Threads};
 use super::message::{Customer, Message, Step, TenantMatters, Told};
 use super::ticket;
-use crate::attention::{Cause, Matter, MatterTenant, Severity, advice, is_renewal, proved_until};
+use crate::attention::{
+    Cause, Matter, MatterTenant, Severity, advice, is_renewal, proved_until, sign_in_key,
+};
 use crate::fleet::{Codes, Desired, Receiver, SinkPolicy, TicketPolicy, name_of};
 use crate::model::{
     Kind, Notice, ProblemCode, Record, Sha256, Telling, TenantId, Timestamp, TokenRef,
@@ -52,7 +54,7 @@ pub struct Delivery {
 }
 
 /// What concerns a clone or a revision that nobody has merged: whoever runs the command sees it.
-const HERE: [&str; 9] = [
+pub(crate) const HERE: [&str; 9] = [
     "clock-skew",
     "clone-behind",
     "clone-ahead",
@@ -292,7 +294,8 @@ impl<'a> AtSink<'a> {
         let Some(tenant) = &matter.tenant else {
             let is_whole = self.input.plan.selection.select.is_empty()
                 && self.input.plan.selection.touched.is_none();
-            return is_whole.then_some(Step::Resolved(time));
+            let is_over = is_whole && !self.is_sign_in_unproved(matter);
+            return is_over.then_some(Step::Resolved(time));
         };
         let desired = self.input.fleet.iter().find(|one| match tenant.tenant_id {
             Some(id) => one.tenant_id() == Some(id),
@@ -312,6 +315,16 @@ impl<'a> AtSink<'a> {
             false => !is_gone(planned, matter),
         };
         is_shown.then_some(Step::Resolved(time))
+    }
+
+    /// Whether it is that no tenant could be signed in to, and none of those has been read since.
+    fn is_sign_in_unproved(&self, matter: &Matter) -> bool {
+        let tenants = self.input.fleet.iter().filter_map(Desired::valid);
+        let own = tenants.filter(|one| sign_in_key(one.auth.as_deref()) == matter.key);
+        let own: BTreeSet<&str> = own.map(|one| one.name.as_str()).collect();
+        let mut planned = self.input.plan.tenants.iter();
+        !own.is_empty()
+            && planned.all(|one| one.observed == Observed::None || !own.contains(one.name.as_str()))
     }
 
     /// Whether Intune has a token that works again, as a customer is told. Settings by which a date is no

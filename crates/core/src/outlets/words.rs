@@ -71,7 +71,9 @@ fn provider_item(told: &Told) -> Item {
                 Step::Again(..) => format!("{head}: still so"),
                 _ => head,
             };
-            let due = matter.due.map(|at| format!("Expires on {}.", advice::day(at)));
+            // A message that has the date says it in its own words.
+            let day = matter.due.map(advice::day).filter(|day| !matter.message.contains(day));
+            let due = day.map(|day| format!("Expires on {day}."));
             let as_of = matter.as_of.map(|at| format!("Last known on {}: it could not be read since.", advice::day(at)));
             Item::new(&head)
                 .severity(matter.severity)

@@ -109,6 +109,12 @@ pub struct ListedTicket {
     /// How far the renewal was told to be; `null` while no sink has taken anything.
     pub stage: Option<String>,
     pub opened_at: Option<Timestamp>,
+    /// Whether no sink was told of it: somebody opened it by hand and linked its number.
+    #[serde(default)]
+    pub by_hand: bool,
+    /// Whether its tenant has left the fleet, so that nothing more is told of it.
+    #[serde(default)]
+    pub left: bool,
     /// Its identity, which webhooks see, too.
     pub key: String,
 }
@@ -154,7 +160,7 @@ pub fn ticket_human(report: &TicketReport) -> String {
     if !report.unmapped.is_empty() {
         let _ = writeln!(
             text,
-            "No ticket is opened for {}: the tenant file lacks the customer's number under `tickets`.",
+            "No ticket is opened for {}: the tenant file, as it is merged, lacks the customer's number under `tickets`.",
             names(&report.unmapped, 20)
         );
     }
@@ -203,8 +209,12 @@ pub fn tickets_human(list: &TicketList, width: Option<usize>) -> String {
     tickets.sort_by(|one, other| other.period.cmp(&one.period));
     let row = |one: &&ListedTicket| {
         let state = match (&one.stage, one.open) {
+            (None, _) if one.by_hand => "linked by hand".to_owned(),
             (None, _) => "not delivered yet".to_owned(),
             (Some(_), false) => "closed".to_owned(),
+            (Some(stage), true) if one.left => {
+                format!("open, {stage}; its tenant left: close it by hand")
+            }
             (Some(stage), true) => format!("open, {stage}"),
         };
         let cells = vec![

@@ -124,7 +124,10 @@ impl OneToken<'_> {
                 Words::new(message, next).run(format!("applecart apply --retry --select {tenant}"))
             }
             InGit::Due => {
-                let next = "The new file is in Git, not uploaded yet. Once it is reviewed and merged, upload it:";
+                let next = match self.of.scope.is_merged {
+                    true => "The new file is reviewed and merged, and not uploaded yet. Upload it:",
+                    false => "The new file is in Git, not uploaded yet. Once it is reviewed and merged, upload it:",
+                };
                 Words {
                     command_for_all: self.of.scope.apply(),
                     ..Words::new(message, next).run(format!("applecart apply --select {tenant}"))

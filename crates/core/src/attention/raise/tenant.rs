@@ -6,6 +6,7 @@ use chrono::{Days, NaiveTime};
 
 use super::is_of_fleet;
 use super::recorded::Recorded;
+use super::sign_in::SignIns;
 use super::words::{Scope, Words, key, matter, of_problem, of_table};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
@@ -17,6 +18,7 @@ use crate::plan::{Expiry, PlannedTenant, PlannedToken, Reason, Withdrawal, Withd
 pub(super) struct OneTenant<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) scope: &'a Scope,
+    pub(super) sign_ins: &'a SignIns<'a>,
     pub(super) tenant: &'a PlannedTenant,
     pub(super) desired: Option<&'a Tenant>,
     pub(super) past: Option<&'a TenantLedger>,
@@ -27,6 +29,7 @@ impl OneTenant<'_> {
     pub(super) fn own(&self) -> Vec<Matter> {
         let mut matters = Vec::new();
         let stale = self.reading_stale();
+        let profile = self.desired.and_then(|tenant| tenant.auth.as_deref());
         for problem in &self.tenant.problems {
             let is_told_there = |ledger: &LedgerView| {
                 let broken = self.tenant.tenant_id.map(|id| ledger.broken_notes.contains_key(&id));
@@ -36,6 +39,7 @@ impl OneTenant<'_> {
                 None => is_of_fleet(problem.code),
                 Some(ledger) => problem.code == ProblemCode::NotesUnknown && is_told_there(ledger),
             };
+            let of_fleet = of_fleet || self.sign_ins.tell(profile, problem);
             if of_fleet || (problem.code.is_passing() && stale.is_some()) {
                 continue;
             }

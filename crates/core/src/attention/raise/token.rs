@@ -258,10 +258,14 @@ impl<'a> OneToken<'a> {
             Action::Configure => "Its settings in Intune differ from Git.",
             _ => "The file in Git is not the one that Intune has.",
         };
+        let next = match self.of.scope.is_merged {
+            true => "It is reviewed and merged. Upload it:",
+            false => "Once it is reviewed and merged, upload it:",
+        };
         Words {
             command: Some(format!("applecart apply --select {}", self.tenant())),
             command_for_all: self.of.scope.apply(),
-            ..Words::new(message, "Once it is reviewed and merged, upload it:")
+            ..Words::new(message, next)
         }
     }
 

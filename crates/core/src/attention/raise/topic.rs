@@ -75,7 +75,14 @@ impl OneToken<'_> {
             .is_some_and(|entry| entry.file.is_some() && entry.topic() == Some(&known.topic));
         match self.in_git() {
             InGit::Due if brings_back => {
-                let next = "The certificate that brings it back is in Git. Once it is reviewed and merged, upload it:";
+                let next = match self.of.scope.is_merged {
+                    true => {
+                        "The certificate that brings it back is reviewed and merged. Upload it:"
+                    }
+                    false => {
+                        "The certificate that brings it back is in Git. Once it is reviewed and merged, upload it:"
+                    }
+                };
                 return Words::new(message, next).run(format!("applecart apply --select {tenant}"));
             }
             InGit::Held if brings_back && self.waits_for_line() => {

@@ -17,6 +17,8 @@ pub(super) struct Scope {
     select: Option<String>,
     /// Whether `apply` would take all of it at once.
     within_limits: bool,
+    /// Whether the planned revision is what is in force, so that what is in it is reviewed and merged.
+    pub(super) is_merged: bool,
     /// What stands where in the whole fleet.
     pub(super) bindings: Bindings<'static>,
     /// Every ticket that is known.
@@ -41,6 +43,7 @@ impl Scope {
         Self {
             select: selection.touched.is_none().then(|| options().collect()),
             within_limits: limits.check(input.plan, known).is_none(),
+            is_merged: input.plan.rev.is_some() && input.plan.rev == input.plan.policy_rev,
             bindings: Bindings::of_fleet(input.fleet),
             tickets: tickets.unwrap_or_default(),
         }

@@ -8,11 +8,18 @@ fn a_token_whose_new_file_is_in_git_is_never_renewed_again() {
         let mut world = renewed(expires);
         let due = world.plan();
         assert_eq!(due.tenants[0].tokens[0].action, Action::Upload);
+        // What is planned is not what is in force: a pull request, or an older checkout.
+        let proposed = Plan { policy_rev: Some("another".to_owned()), ..due.clone() };
         world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
         let held = world.plan();
         assert_eq!(held.tenants[0].tokens[0].action, Action::Hold);
         for (plan, command, next) in [
-            (&due, "applecart apply --select contoso", "The new file is in Git, not uploaded yet."),
+            (&due, "applecart apply --select contoso", "The new file is reviewed and merged, and"),
+            (
+                &proposed,
+                "applecart apply --select contoso",
+                "The new file is in Git, not uploaded yet. Once it is reviewed and merged",
+            ),
             (
                 &held,
                 "applecart plan --select contoso",

@@ -176,7 +176,7 @@ pub struct TicketRequest {
 /// What a step says, beside what the matter says.
 pub fn sentence(step: TicketStep, period: &str) -> String {
     match step.stage {
-        Stage::Opened => format!("The renewal is due: the credential expires on {period}."),
+        Stage::Opened => format!("The renewal is due. The day of expiry is {period}."),
         Stage::Pushed => "The new file is on a branch and waits for review.".to_owned(),
         Stage::Merged => "The new file is reviewed and merged. It waits for its upload.".to_owned(),
         Stage::Held => "The new file is merged, and its upload is held.".to_owned(),

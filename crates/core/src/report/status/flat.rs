@@ -39,10 +39,14 @@ pub fn status_markdown(status: &Status, view: StatusView) -> String {
     out.push('\n');
     out.push_str(&attention::markdown(&status.attention));
     let rows = status.rows();
+    // What concerns the whole fleet stands above, and is no token.
+    let rows: Vec<&Row<'_>> = rows.iter().filter(|row| row.tenant.is_some()).collect();
     let shown: Vec<&Row<'_>> =
-        rows.iter().filter(|row| view.all || !row.matters.is_empty()).collect();
-    if shown.is_empty() {
+        rows.iter().copied().filter(|row| view.all || !row.matters.is_empty()).collect();
+    if status.attention.is_empty() && shown.is_empty() {
         out.push_str("Nothing needs attention.\n");
+    }
+    if shown.is_empty() {
         return out;
     }
     out.push_str(

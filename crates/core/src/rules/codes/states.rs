@@ -247,9 +247,9 @@ super::rows! {
         "Whoever is told there learns of nothing. All of it is kept, and sent once the sink takes it again.",
         "Look at the reason, and check the sink's address in applecart.yaml and its secrets in the environment. Then send a test message with `applecart notify --test SINK`.";
     "told-nobody" [Diagnostic Attention] Error ()
-        "A sink under `notify` selects no tenant, or writes to customers of whom a tenant file names no `contacts`; or no sink selects a tenant.",
+        "A sink under `notify` selects no tenant, or writes to customers of whom a tenant file names no `contacts`; or no sink is told of a tenant, or of everything urgent of it.",
         "What expires is not told there, and nothing else says so.",
-        "Correct the sink's `select` in applecart.yaml or the tenant's `labels`, or add `contacts` to the tenant file. To see what would be sent, run `applecart notify --dry-run`.";
+        "Correct the sink's `select` or `codes` in applecart.yaml or the tenant's `labels`, or add `contacts` to the tenant file. To see what would be sent, run `applecart notify --dry-run`.";
     "clone-behind" [Attention] Note ()
         "The remote has commits that this clone does not have.",
         "What is shown may be outdated.",
