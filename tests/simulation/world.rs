@@ -160,7 +160,8 @@ impl World {
             _folder: folder,
         };
         let mut ledger = world.ledger(0, "nobody", &[]);
-        ledger.live_by(Arc::new(world.clock.clone()), world.ids.clone());
+        let machine = Machine { clock: world.clock.clone(), ahead: chrono::Duration::zero() };
+        ledger.live_by(Arc::new(machine), world.ids.clone());
         let begun = ledger.create(&Create::Missing).unwrap();
         world.fleet.begins_with(begun.genesis);
         let first = || Declared {
