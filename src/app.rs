@@ -76,6 +76,8 @@ pub struct Context {
     pub environment: Environment,
     /// Makes the display of one long task, by its title.
     pub progress: fn(&'static str) -> Box<dyn Progress>,
+    /// Tells a person something before the result: each thing once.
+    pub say: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Context {

@@ -263,7 +263,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     }));
     // One TLS provider for the whole program; a second call only means that it is already set.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut context = cli.global.context();
+    let mut context = Context { say: output.saying(), ..cli.global.context() };
     let stand_in = cli.command.reads_a_clone().then(|| stand_in(&mut context)).flatten();
     if cli.command.is_read_only() {
         interrupt::end_at_once(stand_in.as_ref().map(|one| one.path().to_owned()));

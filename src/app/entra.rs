@@ -85,6 +85,8 @@ pub fn applications(context: &Context, options: Options) -> Result<Applications,
     let base = find_base(&repo, context, Reach::Clone)?;
     let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
     let policy = session::policy_of(context, &repo.settings_snapshot(rev)?)?;
+    let in_force = (base.as_ref(), Some(rev));
+    session::Unmerged::told(context, &repo, in_force, &policy);
     let auth = &policy.auth;
     let place = match repo.fleet_remote()? {
         Some(remote) => repo.place(&remote)?,

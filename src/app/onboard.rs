@@ -62,6 +62,9 @@ pub struct Options {
     pub remove: Vec<String>,
     /// Nothing is looked at: what was seen last is shown.
     pub offline: bool,
+    /// Whether customers are asked for their consent with what comes of it: by links, letters, lines
+    /// for their administrators or the page.
+    pub asks_for_consent: bool,
 }
 
 /// Why a campaign does not go on.
@@ -93,6 +96,9 @@ pub enum OnboardError {
         "nothing was brought: the plan of the new tenants is not empty ({0}); new tenants are only watched"
     )]
     NotEmpty(String),
+    /// An administrator of a customer would consent to an application that is to be another one.
+    #[error("nobody is asked for consent: {differs}, and these name other applications")]
+    OtherApplications { differs: String, next: &'static str, command: String },
     #[error("nothing can listen on this machine for the browsers that come back")]
     Listen(#[source] std::io::Error),
 }
@@ -141,6 +147,12 @@ impl Work {
         let auth = ground.loaded.policy.auth_of(campaign.auth.as_deref());
         let auth =
             auth.ok_or_else(|| OnboardError::NoProfile(campaign.auth.clone().unwrap_or_default()))?;
+        let unmerged = ground.loaded.unmerged.as_ref().filter(|_| options.asks_for_consent);
+        let profile = campaign.auth.as_deref();
+        if let Some(one) = unmerged.filter(|one| one.has_other_applications(profile, auth)) {
+            let (differs, (next, command)) = (one.differs().to_string(), one.next());
+            return Err(OnboardError::OtherApplications { differs, next, command }.into());
+        }
         campaign.stage = options.stage.or(campaign.stage);
         // One application is enough to watch; who has registered a second one wants to upload.
         let stage = campaign.stage.unwrap_or(match auth.reader_client_id {

@@ -167,12 +167,14 @@ impl Ground {
         let source = repo.snapshot(&rev)?;
         let commit = repo.resolve(&rev)?;
         let policy = session::policy_of(context, &source)?;
+        let in_force = (base.as_ref(), Some(commit.as_str()));
+        let unmerged = session::Unmerged::told(context, &repo, in_force, &policy);
         let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
         let remote = repo.fleet_remote()?;
         AppError::check_selection(selection, &fleet)?;
         let rev = Some(commit.clone());
-        let loaded =
-            Loaded { rev: rev.clone(), policy_rev: rev, ..Loaded::new(repo, base, policy, fleet) };
+        let loaded = Loaded::new(repo, base, policy, fleet);
+        let loaded = Loaded { rev: rev.clone(), policy_rev: rev, unmerged, ..loaded };
         Ok(Self { loaded, source, start: Start { name, commit }, remote })
     }
 

@@ -13,6 +13,7 @@ mod past;
 mod record;
 mod revoked;
 pub mod trust;
+mod unmerged;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,8 @@ pub use loaded::{
 };
 pub use past::{Past, Which, last_seen, open_ledger, open_notes, past, past_in, prove};
 pub use record::Earlier;
+pub use unmerged::Unmerged;
+pub(super) use unmerged::say_what_only_this_clone_has;
 
 use super::{AppError, Context, Other, Reach};
 use applecart_core::attention::{self, Attention, CloneState};

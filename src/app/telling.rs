@@ -206,7 +206,10 @@ pub fn on_base(context: &Context, repo: &Repo) -> Context {
     // What keeps it from being found is told by the plan, which asks for it as well.
     let base = super::find_base(repo, &context, Reach::Remote).ok().flatten();
     match base.filter(|_| context.rev == HEAD) {
-        Some(base) => Context { rev: base.commit, ..context },
+        Some(base) => {
+            super::session::say_what_only_this_clone_has(&context, repo, &base);
+            Context { rev: base.commit, ..context }
+        }
         None => context,
     }
 }

@@ -445,6 +445,7 @@ fn onboard_outcome(error: &OnboardError) -> Outcome {
         | OnboardError::Tenant(_)
         | OnboardError::NoProfile(_)
         | OnboardError::NotThere(_)
+        | OnboardError::OtherApplications { .. }
         | OnboardError::OtherProfile { .. } => Outcome::Usage,
         OnboardError::NothingReady | OnboardError::NotEmpty(_) => Outcome::Refused,
         OnboardError::NothingRead => Outcome::Partial,
@@ -462,6 +463,7 @@ fn onboard_hints(error: &OnboardError) -> Vec<Next> {
             one("Name a directory (tenant) id, or a domain such as contoso.onmicrosoft.com")
         }
         OnboardError::NoProfile(_) => one("applecart.yaml lists the profiles under auth.profiles"),
+        OnboardError::OtherApplications { next, command, .. } => run(next, command),
         OnboardError::OtherProfile { .. } => {
             run("Leave --auth out. A campaign of another profile goes into a clone of its own:", "git clone URL")
         }
@@ -515,7 +517,7 @@ fn sign_in_hints(error: &SignInError) -> Vec<Next> {
     };
     match error {
         SignInError::Placeholder => vec![
-            "Nothing was read from Intune. Write the application (client) id of your app registration in Entra ID into applecart.yaml (`auth: clientId`), and commit it".into(),
+            "Nothing was read from Intune. Write the application (client) id of your app registration in Entra ID into applecart.yaml (`auth: clientId`), commit it, and have it merged where there is a remote: until then, the settings there count".into(),
         ],
         SignInError::NoAzureCli => vec![yourself(), offline()],
         SignInError::NoPerson { .. } => vec![secret(), offline()],

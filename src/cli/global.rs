@@ -131,6 +131,7 @@ pub(super) fn context_of(repo: PathBuf) -> Context {
         ids: Arc::new(RandomIds),
         environment: environment().signing_in(may_ask().then(|| Arc::new(sign_in) as _)),
         progress: |title| Box::new(Bar::new(title)),
+        say: Arc::new(|text| tracing::warn!("{text}")),
     }
 }
 

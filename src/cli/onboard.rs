@@ -128,6 +128,11 @@ impl Args {
         shown || !self.remove.is_empty()
     }
 
+    fn asks_for_consent(&self) -> bool {
+        let shown = self.links || self.mail.is_some() || self.commands.is_some();
+        shown || self.listen.is_some()
+    }
+
     fn source(&self) -> Source {
         match (&self.customers, &self.tenant) {
             (Some(path), _) => {
@@ -149,6 +154,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         stage: args.stage.map(Stage::from),
         remove: args.remove.clone(),
         offline: args.is_offline(),
+        asks_for_consent: args.asks_for_consent(),
     };
     let mut work = Work::open(context, &options)?;
     for note in work.notes.iter().chain(&work.added.notes) {

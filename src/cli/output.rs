@@ -2,9 +2,10 @@
 #![expect(clippy::disallowed_types, reason = "the copy of what a pipeline shows is a file")]
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -128,6 +129,16 @@ impl Output {
             let text = format!("note: {} {}{command}", matter.message, matter.next);
             self.note(&text.lines().map(escape).collect::<Vec<_>>().join("\n"));
         }
+    }
+
+    /// Tells each thing once, however often a command comes upon it.
+    pub(super) fn saying(&self) -> Arc<dyn Fn(&str) + Send + Sync> {
+        let (output, said) = (self.clone(), Mutex::new(BTreeSet::new()));
+        Arc::new(move |text| {
+            if said.lock().is_ok_and(|mut said| said.insert(text.to_owned())) {
+                output.note(&text.lines().map(escape).collect::<Vec<_>>().join("\n"));
+            }
+        })
     }
 
     fn write_message(&self, text: &str) {

@@ -139,6 +139,7 @@ impl Year {
             ids: Arc::new(SeededIds::new(7)),
             environment: Environment::new(|_| None),
             progress: |_| Box::new(Silent),
+            say: Arc::new(|_| ()),
         };
         let simulator = Simulator::in_process(ORIGIN, start.date_time()).unwrap();
         let mut year = Self { folder, simulator, clock, context, topics: Vec::new() };

@@ -214,6 +214,7 @@ impl Fixture {
             ids: Arc::clone(&seams.ids),
             environment: Environment::new(|_| None),
             progress: |_| Box::new(Silent),
+            say: Arc::new(|_| ()),
         };
         let connector = self.connector(&clock, seams, chrono::Duration::zero());
         Run { fixture: self, clock, context, connector }

@@ -569,3 +569,73 @@ fn the_commands_that_register_the_applications_are_this_fleets_and_a_shell_reads
     world.commit("GitLab");
     world.run(&["entra", "app", "--print"]).ends_with(64).says("git remote add origin URL");
 }
+
+const OTHER: &str = "3f6b0000-0000-4000-8000-000000000009";
+
+/// Gives applecart.yaml another application, as somebody does who corrects a wrong one.
+fn corrected(world: &World) {
+    let path = world.repo().join("applecart.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(WRITER_CLIENT_ID), "{text}");
+    std::fs::write(&path, text.replace(WRITER_CLIENT_ID, OTHER)).unwrap();
+}
+
+#[test]
+fn nobody_is_asked_to_consent_to_an_application_that_the_clones_own_settings_have_replaced() {
+    let scale = Scale { application: 1, consent: 0, roles: 0, intune: 0, ready: 0 };
+    let (world, _, tenants) = campaign(scale);
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    corrected(&world);
+    let letters = world.path("letters").display().to_string();
+    let ways = [
+        &["--links"][..],
+        &["--mail", &letters],
+        &["--commands", "posix"],
+        &["--commands", "powershell"],
+        &["--listen"],
+    ];
+    let refused = |step: &str| {
+        for way in ways {
+            let run = world.run(&[&["onboard"], way].concat()).ends_with(64);
+            let run = run.says("has other settings than origin/main (`auth`)").says(step);
+            assert!(!run.stdout.contains(WRITER_CLIENT_ID), "{}", run.stdout);
+        }
+        assert!(!std::fs::exists(&letters).unwrap());
+    };
+    let told = |step: &str| {
+        for command in [&["onboard"][..], &["status"], &["doctor"]] {
+            let run = world.run(command);
+            let run = run.says("What is shown goes by those of origin/main").says(step);
+            assert_eq!(run.stderr.matches("has other settings").count(), 1, "{}", run.stderr);
+        }
+    };
+    refused("git commit");
+    told("git commit");
+    world.commit("Correct the application");
+    refused("\n  git push\n");
+    told("\n  git push\n");
+    world.git(&["switch", "--quiet", "--create", "correct"]);
+    refused("git push --set-upstream origin HEAD");
+    // A branch that began before the base's settings changed has no settings of its own.
+    world.git(&["push", "--quiet", "origin", "correct:main"]);
+    world.git(&["switch", "--quiet", "--create", "old", "origin/main~1"]);
+    let run = world.run(&["onboard", "--links"]);
+    assert!(!run.stderr.contains("other settings"), "{}", run.stderr);
+    assert!(!run.stdout.contains(WRITER_CLIENT_ID), "{}", run.stdout);
+}
+
+#[test]
+fn a_comment_is_no_other_setting_and_without_a_remote_the_commit_counts() {
+    let world = World::new();
+    world.commit("Begin");
+    let path = world.repo().join("applecart.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}# wrong?\n")).unwrap();
+    let run = world.run(&["entra", "app", "--print"]).ends_with(0);
+    assert!(!run.stderr.contains("other settings"), "{}", run.stderr);
+    corrected(&world);
+    let run = world.run(&["entra", "app", "--print"]).ends_with(0);
+    let run = run.says("has other settings than the last commit (`auth`)").says("git commit");
+    assert!(!run.stdout.contains(OTHER), "{}", run.stdout);
+}

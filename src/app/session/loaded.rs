@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::record::Earlier;
+use super::unmerged::Unmerged;
 use crate::app::base::{self, Other, Reach};
 use crate::app::{AppError, Context};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
@@ -38,6 +39,8 @@ pub struct Loaded {
     /// revision's own, good enough to say what is unknown; Intune is not contacted with them.
     pub blind: Option<Unknown>,
     pub fleet: Vec<Desired>,
+    /// The settings of this clone, where they are others than those that are in force.
+    pub unmerged: Option<Unmerged>,
     /// What this clone read before.
     pub readings: Readings,
     /// What the planned revision is by its own settings, where they judge writes otherwise.
@@ -70,6 +73,7 @@ impl Loaded {
             other: None,
             blind: None,
             fleet,
+            unmerged: None,
             proposed: None,
             earlier: OnceLock::new(),
             renewals: OnceLock::new(),
@@ -144,6 +148,9 @@ pub fn load(
     let policy_source = there.as_ref().unwrap_or(&source);
     let policy_rev = policy_source.rev.clone();
     let policy = policy_of(context, policy_source)?;
+    // Without a base the planned revision has the settings that count: a worktree its own.
+    let in_force = (base.as_ref(), policy_rev.as_deref());
+    let unmerged = Unmerged::told(context, &repo, in_force, &policy);
     let look = |folder: &Folder, entry: &Entry| repo.form(&source, folder, entry);
     let (fleet, _) = fleet::load_tenants_looking(&source, Some(&policy), &look);
     let other =
@@ -174,7 +181,8 @@ pub fn load(
         });
         return Err(AppError::InvalidFleet(mistakes.collect()));
     }
-    Ok(Loaded { rev, policy_rev, other, blind, proposed, ..Loaded::new(repo, base, policy, fleet) })
+    let loaded = Loaded::new(repo, base, policy, fleet);
+    Ok(Loaded { rev, policy_rev, other, blind, proposed, unmerged, ..loaded })
 }
 
 /// Branches that never bring a renewal: the base itself, and the ones of the record.
@@ -201,7 +209,7 @@ pub fn policy_of(context: &Context, source: &Source) -> Result<Policy, AppError>
 }
 
 /// The settings with the proof of a person's own, where the environment names one.
-fn with_own_credential(context: &Context, policy: Policy) -> Result<Policy, AppError> {
+pub(super) fn with_own_credential(context: &Context, policy: Policy) -> Result<Policy, AppError> {
     Ok(match context.environment.credential()? {
         Some(credential) => policy.with_credential(credential),
         None => policy,

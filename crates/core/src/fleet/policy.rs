@@ -278,6 +278,43 @@ impl Policy {
         less
     }
 
+    /// The names in applecart.yaml of the settings that are others in `then`.
+    pub fn differing(&self, then: &Self) -> Vec<&'static str> {
+        let ledger = |it: &Self| {
+            let branches = (it.ledger_branch.clone(), it.notes_branch.clone());
+            let begins = (it.genesis.clone(), it.notes_genesis.clone());
+            (branches, begins, it.accepted.clone(), it.settle, it.ledger_signing.clone())
+        };
+        let changes = [
+            ("auth", self.signs_in_otherwise(then)),
+            ("recipients", self.recipients != then.recipients),
+            ("expiry", (self.renew_before, self.critical) != (then.renew_before, then.critical)),
+            ("drift", self.drift_within != then.drift_within),
+            ("syncStale", self.sync_stale != then.sync_stale),
+            (
+                "safety",
+                (self.max_share_percent, self.max_tenants)
+                    != (then.max_share_percent, then.max_tenants),
+            ),
+            ("owners", self.owners != then.owners),
+            ("ledger", ledger(self) != ledger(then)),
+            ("moves", self.moves != then.moves),
+            ("notify", self.notify != then.notify),
+            ("tickets", self.tickets != then.tickets),
+            ("audit", self.accepted_findings != then.accepted_findings),
+            ("wire", self.wire != then.wire),
+            ("checkWithApple", self.check_with_apple != then.check_with_apple),
+            ("intuneMdmNames", self.intune_mdm_names != then.intune_mdm_names),
+            ("requireSignedCommits", self.signing.required != then.signing.required),
+            (
+                "signers",
+                Signing { required: false, ..self.signing.clone() }
+                    != Signing { required: false, ..then.signing.clone() },
+            ),
+        ];
+        changes.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     /// Whether `then` signs in as another application, with another proof, or to another cloud.
     pub fn signs_in_otherwise(&self, then: &Self) -> bool {
         self.auth != then.auth || self.profiles != then.profiles
@@ -626,6 +663,25 @@ mod tests {
         let (day, later) = (with(""), with("drift: {within: 36h}\n"));
         assert_eq!(day.told_less(&later), ["drift is told within 2160 minutes instead of 1440"]);
         assert_eq!(later.told_less(&day), [""; 0]);
+    }
+
+    #[test]
+    fn settings_that_differ_are_named_as_they_stand_in_the_file_and_a_comment_is_no_difference() {
+        let load = |text: &str| load_policy(Some(text.as_bytes())).0.unwrap();
+        let now = load(FLEET);
+        for (from, to, name) in [
+            ("clientId: 77aa", "clientId: 78aa", "auth"),
+            ("renewBefore: 60d", "renewBefore: 61d", "expiry"),
+            ("maxShare: 5%", "maxShare: 6%", "safety"),
+            ("settle: 45m", "settle: 46m", "ledger"),
+            ("kind: Fleet", "kind: Fleet\ndrift: {within: 6h}", "drift"),
+            ("kind: Fleet", "kind: Fleet\nintuneMdmNames: [other]", "intuneMdmNames"),
+        ] {
+            assert!(FLEET.contains(from), "{from}");
+            assert_eq!(now.differing(&load(&FLEET.replacen(from, to, 1))), [name], "{to}");
+        }
+        let comment = load(&FLEET.replacen("kind: Fleet", "kind: Fleet # a comment", 1));
+        assert_eq!(now.differing(&comment), [""; 0]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Repo {
     }
 
     /// Whether the branch that is checked out is the one that follows the base's.
-    pub(super) fn is_on(&self, base: &Base) -> bool {
+    pub fn is_on(&self, base: &Base) -> bool {
         let Some((remote, branch)) = base.remote_branch() else { return false };
         let Ok(head) = self.repo.head() else { return false };
         if !head.is_branch() {
