@@ -1,7 +1,7 @@
 //! Files that a person names: token files, snapshots of Intune, plans.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -28,6 +28,16 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, AppError> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// The folder itself, or one on the way to it inside the repository, that is a link. Whoever proposes a
+/// change decides what is checked out, and a link among it would lead what is written to any file.
+pub fn link_on_the_way(folder: &Path, repo: &Path) -> std::io::Result<Option<PathBuf>> {
+    let (folder, repo) = (std::path::absolute(folder)?, std::path::absolute(repo)?);
+    let repo: PathBuf = repo.components().collect();
+    let in_repo = folder.ancestors().skip(1).take_while(|at| at.starts_with(&repo) && *at != repo);
+    let mut all = std::iter::once(folder.as_path()).chain(in_repo);
+    Ok(all.find(|at| at.is_symlink()).map(Path::to_owned))
 }
 
 /// A list of customers, in whatever encoding it is.

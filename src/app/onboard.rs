@@ -96,6 +96,8 @@ pub enum OnboardError {
         "nothing was brought: the plan of the new tenants is not empty ({0}); new tenants are only watched"
     )]
     NotEmpty(String),
+    #[error("{} is a link, and may lead out of the repository; nothing was written there", path.display())]
+    Link { path: PathBuf },
     /// An administrator of a customer would consent to an application that is to be another one.
     #[error("nobody is asked for consent: {differs}, and these name other applications")]
     OtherApplications { differs: String, next: &'static str, command: String },
@@ -175,7 +177,7 @@ impl Work {
         work.campaign.in_fleet(&work.fleet_ids());
         work.branches_gone();
         let sought = work.applications.iter().map(Application::sought).collect();
-        work.campaign.seek(sought);
+        work.campaign.seek(sought, context.now(), || word(context));
         for what in &options.remove {
             if work.campaign.remove(what) == 0 {
                 return Err(OnboardError::NotThere(what.clone()).into());
@@ -228,8 +230,7 @@ impl Work {
             }
         };
         let named: BTreeSet<TenantId> = customers.iter().map(|one| one.tenant_id).collect();
-        let ids = &context.ids;
-        let state = || format!("{}{}", ids.uuid().simple(), ids.uuid().simple());
+        let state = || word(context);
         let taken = taken(&self.ground.source);
         let again = self.campaign.add(&again, &taken, state);
         self.added = self.campaign.add(&customers, &taken, state);
@@ -339,6 +340,7 @@ impl Work {
                 let mine = self.campaign.candidates.iter_mut().find(|one| one.tenant_id == id);
                 if let Some(one) = mine {
                     one.record(seen, now);
+                    one.renew_links(now, || word(context));
                 }
             }
             self.save()?;
@@ -405,6 +407,12 @@ impl Work {
     fn save(&mut self) -> Result<(), AppError> {
         keep::write(&self.kept, &self.common_git_dir, &mut self.campaign)
     }
+}
+
+/// What only the links of one tenant have: nobody can guess it.
+fn word(context: &Context) -> String {
+    let ids = &context.ids;
+    format!("{}{}", ids.uuid().simple(), ids.uuid().simple())
 }
 
 fn told(problem: &Problem) -> String {

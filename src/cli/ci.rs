@@ -21,6 +21,7 @@ use super::output::Output;
 use super::step;
 use crate::app::Context;
 use crate::app::ci::{self, CiError, Commented, IssueOptions, MAX_NEW};
+use crate::app::files::link_on_the_way;
 use applecart_core::fleet::Forge;
 use applecart_core::model::{Outcome, Sha256};
 use applecart_core::report::{escape, plural};
@@ -341,18 +342,13 @@ impl Kept {
     /// Makes the folder, and removes what an earlier run or the commit itself has there by the names of
     /// this step's files.
     ///
-    /// Whoever proposes a change decides what is checked out. A link among it would lead what is written
-    /// to any file of the runner, and a plan of theirs would be kept as this one's.
+    /// A plan of somebody who proposes a change would be kept as this one's.
     fn begin(&self, repo: &Path, names: &[&str]) -> Result<(), CliError> {
-        let absolute = |path| std::path::absolute(path).map_err(CliError::file(path, "find"));
-        let (out, repo) = (absolute(&self.out)?, absolute(repo)?);
-        let repo: PathBuf = repo.components().collect();
-        let in_repo = out.ancestors().skip(1).take_while(|at| at.starts_with(&repo) && *at != repo);
-        let link = std::iter::once(out.as_path()).chain(in_repo).find(|at| at.is_symlink());
+        let link = link_on_the_way(&self.out, repo).map_err(CliError::file(&self.out, "find"))?;
         if let Some(link) = link {
             return Err(CiError::Link { folder: link.display().to_string() }.into());
         }
-        std::fs::create_dir_all(&out).map_err(CliError::file(&self.out, "make"))?;
+        std::fs::create_dir_all(&self.out).map_err(CliError::file(&self.out, "make"))?;
         names.iter().try_for_each(|name| remove(&self.file(name)))
     }
 

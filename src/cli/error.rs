@@ -448,6 +448,7 @@ fn onboard_outcome(error: &OnboardError) -> Outcome {
         | OnboardError::OtherApplications { .. }
         | OnboardError::OtherProfile { .. } => Outcome::Usage,
         OnboardError::NothingReady | OnboardError::NotEmpty(_) => Outcome::Refused,
+        OnboardError::Link { .. } => Outcome::Untrusted,
         OnboardError::NothingRead => Outcome::Partial,
         OnboardError::Kept { .. } | OnboardError::Listen(_) => Outcome::Error,
     }
@@ -463,6 +464,9 @@ fn onboard_hints(error: &OnboardError) -> Vec<Next> {
             one("Name a directory (tenant) id, or a domain such as contoso.onmicrosoft.com")
         }
         OnboardError::NoProfile(_) => one("applecart.yaml lists the profiles under auth.profiles"),
+        OnboardError::Link { .. } => {
+            one("Find out who made it, remove it, or name a folder outside of the repository")
+        }
         OnboardError::OtherApplications { next, command, .. } => run(next, command),
         OnboardError::OtherProfile { .. } => {
             run("Leave --auth out. A campaign of another profile goes into a clone of its own:", "git clone URL")

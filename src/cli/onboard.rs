@@ -10,7 +10,7 @@ use crate::app::onboard::{self, Brought, Options, Source, Work};
 use applecart_core::model::{Outcome, shell_word};
 use applecart_core::onboard::Stage;
 use applecart_core::report::onboard::{
-    Onboarding, onboard_commands, onboard_human, onboard_links, onboard_mail,
+    NO_TENANT, Onboarding, onboard_commands, onboard_human, onboard_links, onboard_mail,
 };
 use applecart_core::report::{escape, import_human, plural};
 
@@ -193,7 +193,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         });
     }
     let report = work.report(context)?;
-    way_out(args, &work, &report, output)?;
+    way_out(args, &work, &report, (context, output))?;
     Ok(match not_known(&report, output) {
         0 => Outcome::Done,
         _ => Outcome::Partial,
@@ -229,8 +229,18 @@ fn not_known(report: &Onboarding, output: &Output) -> usize {
 }
 
 /// The result, in the way that was asked for.
-fn way_out(args: &Args, work: &Work, report: &Onboarding, output: &Output) -> Result<(), CliError> {
+fn way_out(
+    args: &Args,
+    work: &Work,
+    report: &Onboarding,
+    (context, output): (&Context, &Output),
+) -> Result<(), CliError> {
     let waiting = || report.tenants.iter().filter(|one| !one.links.is_empty());
+    let is_for_customers = args.links || args.mail.is_some() || args.commands.is_some();
+    if is_for_customers && report.tenants.is_empty() {
+        output.note(NO_TENANT.trim_end());
+        return Ok(());
+    }
     if args.links {
         return output.result(&onboard_links(report));
     }
@@ -242,7 +252,7 @@ fn way_out(args: &Args, work: &Work, report: &Onboarding, output: &Output) -> Re
     if let Some(folder) = &args.mail {
         let letters =
             waiting().map(|one| (format!("{}.txt", one.name), onboard_mail(one, work.stage)));
-        let written = onboard::write_letters(folder, letters)?;
+        let written = onboard::write_letters(folder, &context.repo, letters)?;
         let count = plural(written, "letter");
         return output
             .result(&format!("{count} written to {}\n", escape(&folder.display().to_string())));

@@ -613,8 +613,8 @@ fn nobody_is_asked_to_consent_to_an_application_that_the_clones_own_settings_hav
     refused("git commit");
     told("git commit");
     world.commit("Correct the application");
-    refused("\n  git push\n");
-    told("\n  git push\n");
+    refused("once it is reviewed");
+    told("once it is reviewed");
     world.git(&["switch", "--quiet", "--create", "correct"]);
     refused("git push --set-upstream origin HEAD");
     // A branch that began before the base's settings changed has no settings of its own.
@@ -638,4 +638,33 @@ fn a_comment_is_no_other_setting_and_without_a_remote_the_commit_counts() {
     let run = world.run(&["entra", "app", "--print"]).ends_with(0);
     let run = run.says("has other settings than the last commit (`auth`)").says("git commit");
     assert!(!run.stdout.contains(OTHER), "{}", run.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn no_letter_is_written_through_a_link_and_an_empty_campaign_says_that_it_is_one() {
+    let scale = Scale { application: 1, consent: 0, roles: 0, intune: 0, ready: 0 };
+    let (world, _, tenants) = campaign(scale);
+    for way in [&["--links"][..], &["--mail", "letters"], &["--commands", "posix"]] {
+        let run = world.run(&[&["onboard"], way].concat());
+        let run = run.ends_with(0).says("The campaign of this clone has no tenant yet");
+        assert_eq!(run.stdout, "");
+    }
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    let (letters, outside) = (world.repo().join("letters"), world.path("outside"));
+    std::fs::create_dir_all(&outside).unwrap();
+    let kept = outside.join("kept.txt");
+    std::fs::write(&kept, "kept").unwrap();
+    let mail = ["onboard", "--mail", letters.to_str().unwrap()];
+    std::os::unix::fs::symlink(&outside, &letters).unwrap();
+    world.run(&mail).ends_with(7).says("is a link");
+    std::fs::remove_file(&letters).unwrap();
+    world.run(&mail).ends_with(0);
+    let letter = std::fs::read_dir(&letters).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(&letter).unwrap();
+    std::os::unix::fs::symlink(&kept, &letter).unwrap();
+    world.run(&mail).ends_with(7).says("is a link");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
 }

@@ -132,9 +132,20 @@ pub struct Candidate {
     /// The word that only the consent links of this tenant have. Not a secret of Entra's: whoever knows
     /// it can tick the tenant off, once for each link, which makes this program look at it.
     pub state: String,
-    /// The applications, by client id, whose links brought their answer already.
+    /// What the links brought back that have brought their answer already.
     #[serde(default)]
     pub answered: BTreeSet<String>,
+    /// The words of links that were made anew, by client id.
+    #[serde(default)]
+    renewed: BTreeMap<String, RenewedLink>,
+}
+
+/// The word of a link that was made anew, because the one before had brought its answer, and the tenant
+/// has to consent all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RenewedLink {
+    word: String,
+    at: Timestamp,
 }
 
 /// What was found when a tenant was looked at.
@@ -173,16 +184,41 @@ impl Candidate {
 
     /// What the consent link of an application carries to Entra and back.
     pub fn link_state(&self, client_id: &str) -> String {
-        format!("{}{client_id}", self.state)
+        format!("{}{client_id}", self.word(client_id))
+    }
+
+    fn word(&self, client_id: &str) -> &str {
+        self.renewed.get(client_id).map_or(&self.state, |link| &link.word)
+    }
+
+    /// Makes links anew that have brought their answer, where a look has shown that the tenant has to
+    /// consent all the same: else its next consent would be taken for that answer again. A link that
+    /// nobody has opened yet stays: it may be in a letter.
+    pub fn renew_links(&mut self, now: Timestamp, mut word: impl FnMut() -> String) {
+        if self.standing.wants_consent() {
+            self.renew_answered_links(now, &mut word);
+        }
+    }
+
+    fn renew_answered_links(&mut self, now: Timestamp, mut word: impl FnMut() -> String) {
+        for state in self.answered.clone() {
+            let Some(client_id) = self.application_of(&state).map(str::to_owned) else { continue };
+            self.renewed.insert(client_id, RenewedLink { word: word(), at: now });
+        }
+    }
+
+    /// The application whose link carries this now.
+    fn application_of<'a>(&self, state: &'a str) -> Option<&'a str> {
+        let (word, client_id) = state.split_at_checked(self.state.len())?;
+        let own = self.word(client_id);
+        let same = own.bytes().zip(word.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0;
+        (same && own.len() == word.len()).then_some(client_id)
     }
 
     /// The application whose consent link brought this back for the tenant.
     pub fn answered_link<'a>(&self, tenant: Option<&str>, state: &'a str) -> Option<&'a str> {
-        let (word, client_id) = state.split_at_checked(self.state.len())?;
-        let same_word =
-            self.state.bytes().zip(word.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0;
         let tenant = tenant.and_then(|id| id.parse::<TenantId>().ok());
-        (same_word && tenant == Some(self.tenant_id)).then_some(client_id)
+        self.application_of(state).filter(|_| tenant == Some(self.tenant_id))
     }
 
     /// Notes that an application's link brought its answer; says whether it is the first one.
@@ -190,7 +226,7 @@ impl Candidate {
     /// Mail gateways and browsers' histories know the link. Were every answer a new consent, whoever
     /// repeats it could keep a tenant that has not consented from ever being told as such.
     pub fn consented(&mut self, client_id: &str, now: Timestamp) -> bool {
-        if !self.answered.insert(client_id.to_owned()) {
+        if !self.answered.insert(self.link_state(client_id)) {
             return false;
         }
         self.consented_at = Some(now);
@@ -322,6 +358,7 @@ impl Campaign {
                 in_fleet: false,
                 state: state(),
                 answered: BTreeSet::new(),
+                renewed: BTreeMap::new(),
             });
         }
         self.candidates.sort_by(|one, other| one.name.cmp(&other.name));
@@ -370,13 +407,13 @@ impl Campaign {
     }
 
     /// Says what is looked for now. Where that is something else than before, what was seen of a
-    /// tenant says nothing of it.
-    pub fn seek(&mut self, sought: Vec<String>) {
+    /// tenant says nothing of it, and an answered link asks for another consent: it is made anew.
+    pub fn seek(&mut self, sought: Vec<String>, now: Timestamp, mut word: impl FnMut() -> String) {
         if !self.sought.is_empty() && self.sought != sought {
             for one in self.candidates.iter_mut().filter(|one| one.standing != Standing::Proposed) {
                 one.standing = Standing::NotLooked;
                 one.missing.clear();
-                one.answered.clear();
+                one.renew_answered_links(now, &mut word);
             }
         }
         self.sought = sought;
@@ -392,10 +429,17 @@ impl Campaign {
                 Some(mine) => {
                     let consented_at = mine.consented_at.max(theirs.consented_at);
                     let answered = &mine.answered | &theirs.answered;
+                    let mut renewed = mine.renewed.clone();
+                    for (client_id, link) in &theirs.renewed {
+                        if renewed.get(client_id).is_none_or(|mine| mine.at < link.at) {
+                            renewed.insert(client_id.clone(), link.clone());
+                        }
+                    }
                     if theirs.seen_at > mine.seen_at {
                         *mine = theirs.clone();
                     }
                     (mine.consented_at, mine.answered) = (consented_at, answered);
+                    mine.renewed = renewed;
                 }
                 None => self.candidates.push(theirs.clone()),
             }
@@ -550,9 +594,54 @@ mod tests {
         let state = contoso.link_state("writer");
         assert_eq!(contoso.answered_link(Some(&id), &state), Some("writer"));
         // What is looked for now asks for another consent.
-        campaign.seek(vec!["writer reads".to_owned()]);
-        campaign.seek(vec!["writer writes".to_owned()]);
-        assert!(campaign.candidates[1].consented("writer", at("2027-01-11T12:00:00Z")));
+        let now = at("2027-01-11T12:00:00Z");
+        let mut number = 0;
+        let mut word = || {
+            number += 1;
+            format!("new--{number}")
+        };
+        campaign.seek(vec!["writer reads".to_owned()], now, &mut word);
+        campaign.seek(vec!["writer writes".to_owned()], now, &mut word);
+        let contoso = &mut campaign.candidates[1];
+        assert_eq!(
+            contoso.answered_link(Some(&id), &state),
+            None,
+            "the answer of the stage before"
+        );
+        assert_ne!(contoso.link_state("writer"), state);
+        assert!(contoso.consented("writer", now));
+    }
+
+    #[test]
+    fn a_link_is_made_anew_once_a_look_shows_that_its_answer_was_no_consent() {
+        let mut campaign = campaign();
+        let contoso = &mut campaign.candidates[1];
+        let id = contoso.tenant_id.to_string();
+        let look = |one: &mut Candidate, now, word: &str| {
+            one.record(Seen::new(Standing::ConsentMissing), at(now));
+            one.renew_links(at(now), || word.to_owned());
+        };
+        let (first, other) = (contoso.link_state("reader"), contoso.link_state("writer"));
+        look(contoso, "2027-01-10T11:59:00Z", "new--0");
+        assert_eq!(contoso.link_state("reader"), first, "nobody has opened it");
+        assert!(contoso.consented("reader", at("2027-01-10T12:00:00Z")));
+        look(contoso, "2027-01-10T12:05:00Z", "new--1");
+        assert_eq!(contoso.link_state("reader"), first, "it is on its way");
+        look(contoso, "2027-01-10T12:11:00Z", "new--2");
+        let second = contoso.link_state("reader");
+        assert_eq!(second, "new--2reader");
+        assert_eq!(contoso.answered_link(Some(&id), &first), None);
+        assert_eq!(contoso.answered_link(Some(&id), &second), Some("reader"));
+        assert_eq!(contoso.link_state("writer"), other, "that one may be in a letter");
+        // Another run of this clone that knows the earlier word takes over the later one.
+        let mut theirs = self::campaign();
+        theirs.candidates[1].answered.insert(first.clone());
+        theirs.candidates[1]
+            .record(Seen::new(Standing::ConsentMissing), at("2027-01-10T12:12:00Z"));
+        theirs.merge(&campaign);
+        assert_eq!(theirs.candidates[1].link_state("reader"), second);
+        assert!(theirs.candidates[1].consented("reader", at("2027-01-10T12:13:00Z")));
+        assert!(!theirs.candidates[1].consented("reader", at("2027-01-10T12:14:00Z")));
     }
 
     #[test]
@@ -639,9 +728,9 @@ mod tests {
         assert_eq!(standing(&campaign), Standing::RolesMissing);
         campaign.candidates[0].record(Seen::new(Standing::Ready), now);
         assert_eq!(standing(&campaign), Standing::InFleet);
-        campaign.seek(vec!["watch".to_owned()]);
+        campaign.seek(vec!["watch".to_owned()], now, String::new);
         assert_eq!(standing(&campaign), Standing::InFleet);
-        campaign.seek(vec!["apply".to_owned()]);
+        campaign.seek(vec!["apply".to_owned()], now, String::new);
         assert_eq!(standing(&campaign), Standing::NotLooked, "nobody looked for that");
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::OnboardError;
 use crate::app::AppError;
+use crate::app::files::link_on_the_way;
 use applecart_core::onboard::{Campaign, VERSION};
 use applecart_core::report;
 use applecart_io::store;
@@ -53,15 +54,25 @@ pub(super) fn write(
     })?
 }
 
-/// Writes letters to customers into a folder, and says how many.
+/// Writes letters to customers into a folder, and says how many. A commit may bring a link into a folder
+/// of the clone; none is written through.
 pub fn write_letters(
     folder: &Path,
+    repo: &Path,
     letters: impl Iterator<Item = (String, String)>,
 ) -> Result<usize, AppError> {
+    let refused = |path: &Path| OnboardError::Link { path: path.to_owned() };
+    let link = link_on_the_way(folder, repo).map_err(AppError::file(folder, "find"))?;
+    if let Some(link) = link {
+        return Err(refused(&link).into());
+    }
     std::fs::create_dir_all(folder).map_err(AppError::file(folder, "make"))?;
     let mut written = 0;
     for (name, text) in letters {
         let path = folder.join(name);
+        if path.is_symlink() {
+            return Err(refused(&path).into());
+        }
         applecart_io::files::replace(&path, text.as_bytes())
             .map_err(AppError::file(&path, "write"))?;
         written += 1;

@@ -107,16 +107,25 @@ fn fold(c: char) -> Option<String> {
         'ß' => "ss",
         'æ' => "ae",
         'ø' => "oe",
-        'å' | 'à' | 'á' | 'â' | 'ã' => "a",
-        'ç' | 'č' | 'ć' => "c",
-        'è' | 'é' | 'ê' | 'ë' | 'ę' => "e",
-        'ì' | 'í' | 'î' | 'ï' => "i",
-        'ł' => "l",
-        'ñ' | 'ń' => "n",
-        'ò' | 'ó' | 'ô' | 'õ' => "o",
-        'š' | 'ś' => "s",
-        'ù' | 'ú' | 'û' => "u",
-        'ý' => "y",
+        'œ' => "oe",
+        'þ' => "th",
+        'å' | 'à' | 'á' | 'â' | 'ã' | 'ā' | 'ă' | 'ą' => "a",
+        'ç' | 'č' | 'ć' | 'ĉ' | 'ċ' => "c",
+        'ď' | 'đ' | 'ð' => "d",
+        'è' | 'é' | 'ê' | 'ë' | 'ę' | 'ē' | 'ė' | 'ě' => "e",
+        'ğ' | 'ģ' | 'ĝ' | 'ġ' => "g",
+        'ħ' => "h",
+        'ì' | 'í' | 'î' | 'ï' | 'ī' | 'į' | 'ı' => "i",
+        'ķ' => "k",
+        'ł' | 'ľ' | 'ĺ' | 'ļ' => "l",
+        'ñ' | 'ń' | 'ň' | 'ņ' => "n",
+        'ò' | 'ó' | 'ô' | 'õ' | 'ő' | 'ō' => "o",
+        'ř' | 'ŕ' => "r",
+        'š' | 'ś' | 'ş' | 'ș' => "s",
+        'ť' | 'ţ' | 'ț' => "t",
+        'ù' | 'ú' | 'û' | 'ű' | 'ů' | 'ū' | 'ų' => "u",
+        'ŵ' => "w",
+        'ý' | 'ÿ' => "y",
         'ž' | 'ź' | 'ż' => "z",
         lower if lower.is_ascii_alphanumeric() => return Some(lower.to_string()),
         _ => return None,
@@ -147,6 +156,9 @@ mod tests {
         let one = |name, domain| names(&[customer(1, name, domain)], &[]).remove(0);
         assert_eq!(one(Some("Contoso Ltd."), None), "contoso-ltd");
         assert_eq!(one(Some("  Müller & Söhne (Zürich)  "), None), "mueller-soehne-zuerich");
+        assert_eq!(one(Some("Hővíz Kft."), None), "hoviz-kft");
+        assert_eq!(one(Some("Çelik A.Ş. İstanbul"), None), "celik-a-s-istanbul");
+        assert_eq!(one(Some("Łódź Žižka Ťažký Đuro"), None), "lodz-zizka-tazky-duro");
         assert_eq!(one(Some("O'Neill’s"), None), "oneills");
         assert_eq!(one(Some("株式会社 Contoso"), Some("kontoso.onmicrosoft.com")), "kontoso");
         assert_eq!(one(Some("--"), Some("fabrikam.example")), "fabrikam");

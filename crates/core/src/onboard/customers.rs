@@ -72,9 +72,15 @@ pub enum ListError {
     #[error("it is empty")]
     Empty,
     #[error(
-        "its first line has no column for the tenant: none is named Microsoft ID, Tenant ID, Customer ID, Primary domain name or Domain"
+        "its first line has no column for the tenant: none is named Microsoft ID, Tenant ID, Customer ID, Primary domain name or Domain, or in German Mandanten-ID, Kunden-ID, Verzeichnis-ID, Primärer Domänenname or Domäne"
     )]
     NoColumn,
+    #[error("it is a workbook of Excel. Save it there as `CSV UTF-8`, and name that file")]
+    Workbook,
+    #[error(
+        "line {line}: two columns name different tenants, {one} and {other}: compare this line with its customer"
+    )]
+    Contradicts { line: usize, one: TenantId, other: TenantId },
     #[error("line {line}: {what} is neither a tenant id nor a domain")]
     Tenant { line: usize, what: String },
     #[error("line {0}: a quotation mark is not closed")]
@@ -106,6 +112,10 @@ pub struct CustomerList {
 /// The text of a file: by its mark, else in the named encoding, else UTF-8 where it is that, else
 /// Windows-1252, which Excel writes in the west.
 pub fn decode(bytes: &[u8], named: Option<&str>) -> Result<Decoded, ListError> {
+    // ZIP archives, and the files of Excel 97.
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
+        return Err(ListError::Workbook);
+    }
     let named = match named {
         Some(label) => {
             let found = Encoding::for_label(label.as_bytes());
@@ -154,6 +164,19 @@ pub fn parse(text: &str) -> Result<CustomerList, Vec<ListError>> {
             let value = record.get(at?)?.trim();
             (!value.is_empty()).then(|| value.to_owned())
         };
+        // A shifted column would give a customer the tenant of another one.
+        let mut ids = header.iter().enumerate().filter(|(_, name)| ID.contains(&name.as_str()));
+        let first = value(id).and_then(|text| text.parse::<TenantId>().ok());
+        let other = ids.find_map(|(at, _)| {
+            value(Some(at))?
+                .parse::<TenantId>()
+                .ok()
+                .filter(|other| first.is_some_and(|one| one != *other))
+        });
+        if let (Some(one), Some(other)) = (first, other) {
+            mistakes.push(ListError::Contradicts { line, one, other });
+            continue;
+        }
         let tenant_id = match value(id).map(|text| text.parse::<TenantId>().map_err(|_| text)) {
             Some(Ok(id)) => Some(id),
             Some(Err(what)) => {
@@ -272,6 +295,17 @@ mod tests {
         assert!(
             parse(&format!("Raison sociale;Microsoft ID\nContoso;{ONE}\n")).unwrap().is_nameless
         );
+    }
+
+    #[test]
+    fn a_line_whose_columns_name_two_tenants_is_refused_and_a_workbook_is_told_as_one() {
+        let other = "7d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b22";
+        let text = format!("Microsoft ID;Tenant ID;Name\n{ONE};{ONE};a\n{ONE};{other};b\n");
+        let [ListError::Contradicts { line: 3, .. }] = &parse(&text).unwrap_err()[..] else {
+            panic!("{:?}", parse(&text));
+        };
+        assert_eq!(listed(&format!("Microsoft ID;Tenant ID;Name\n{ONE};;a\n")).len(), 1);
+        assert_eq!(decode(b"PK\x03\x04 and so on", None), Err(ListError::Workbook));
     }
 
     #[test]

@@ -13,8 +13,26 @@ pub(super) fn text(text: &str) -> String {
     let text = escape(text);
     // Spreadsheets drop blanks before a formula; wide forms count as the signs they look like.
     let first = text.trim_start().chars().next();
-    let formula = matches!(first, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'));
-    if formula { format!("'{text}") } else { text }
+    if first.is_some_and(is_sign) {
+        return format!("'{text}");
+    }
+    // A machine whose lists are apart by semicolons splits there, quotes or not, and has a cell more.
+    let mut safe = String::new();
+    for (number, part) in text.split(';').enumerate() {
+        if number > 0 {
+            safe.push(';');
+            if part.trim_start_matches([' ', '"']).starts_with(is_sign) {
+                safe.push('\'');
+            }
+        }
+        safe.push_str(part);
+    }
+    safe
+}
+
+/// Whether a spreadsheet takes what begins with this for a formula.
+fn is_sign(c: char) -> bool {
+    matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
 }
 
 /// The same table for Excel, which takes a file without this mark for one in the code page of its
@@ -75,6 +93,8 @@ mod tests {
         // A tab or line feed is spelt out, so that it hides nothing.
         assert_eq!(text("\t=1"), "\\u{9}=1");
         assert_eq!(text("a=b"), "a=b");
+        assert_eq!(text("x;=cmd|'/C calc'!A0;y; \"＝1"), "x;'=cmd|'/C calc'!A0;y;' \"＝1");
+        assert_eq!(text("a; b-c"), "a; b-c");
         assert_eq!(text(""), "");
     }
 

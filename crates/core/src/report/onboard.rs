@@ -147,10 +147,14 @@ fn style(standing: Standing) -> Option<anstyle::Style> {
     })
 }
 
+/// What is said of a campaign of nobody, by each way out: a campaign is in one clone, and this may be
+/// another one.
+pub const NO_TENANT: &str = "The campaign of this clone has no tenant yet. Name a list, or one tenant:\n  applecart onboard --customers FILE\n  applecart onboard --tenant ID\n";
+
 /// The tenants as a table, and below it how many are how far and what comes next.
 pub fn onboard_human(report: &Onboarding, width: Option<usize>) -> String {
     if report.tenants.is_empty() {
-        return "The campaign has no tenant yet. Name a list, or one tenant:\n  applecart onboard --customers FILE\n  applecart onboard --tenant ID\n".to_owned();
+        return NO_TENANT.to_owned();
     }
     let columns = [
         Column::Name("tenant"),
@@ -242,7 +246,10 @@ pub fn onboard_commands(
     shell: Shell,
 ) -> String {
     let id = one.id();
-    let mut out = format!("# {}: {id}\n", one.name);
+    let mut out = format!(
+        "# {}: {id}\n# What answers that a permission is assigned already is no mistake: the tenant has it.\n",
+        one.name
+    );
     let login = format!("az login --tenant {id} --allow-no-subscriptions\n");
     out.push_str(&login);
     for (client_id, roles) in roles {
