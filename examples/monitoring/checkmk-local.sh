@@ -15,8 +15,9 @@ line() {
     (((now - (.generatedAt | fromdateiso8601)) / 3600) | floor) as $age
     | [.attention[] | select(.severity == "critical")] as $critical
     | [.attention[] | select(.severity == "urgent")] as $urgent
-    | ($critical + $urgent | map("\(.tenant.name // "fleet") \(.code)") | unique | .[:5] | join(", ")) as $first
-    | (if $age >= $max then [2, "the status is \($age) h old: the schedule does not run"]
+    | ($critical + $urgent | map("\(.tenant.name // "fleet") \(.code)") | unique | .[:5] | join(", ") | gsub("[[:cntrl:]]"; " ")) as $first
+    | (if $age < 0 then [2, "the status is of the future: compare the clocks"]
+       elif $age >= $max then [2, "the status is \($age) h old: the schedule does not run"]
        elif (.exits | index(9)) and ($critical | length) > 0 then [2, $first]
        elif .exits | any(. == 3 or . == 8 or . == 9) then [1, "\($first); for what to do: applecart status"]
        else [0, "\(.summary.tenants) tenants, \(.summary.tokens) tokens"] end) as [$state, $text]

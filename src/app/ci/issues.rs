@@ -59,6 +59,22 @@ fn read(file: &Path) -> Result<Sheets, AppError> {
     Ok(sheets.map_err(|source| CiError::NoSheets { file: shown(), source })?)
 }
 
+/// The open issues that tell nothing which an older open one does not tell: two runs at once may each
+/// have opened one. They are the pipeline's own, as all that are known.
+fn doubles(known: &[(ToldRenewals, Option<ForgeIssue>)]) -> BTreeSet<u64> {
+    let open = known.iter().filter_map(|(told, issue)| Some((issue.as_ref()?, told.keys())));
+    let mut open: Vec<_> = open.filter(|(issue, _)| issue.is_open).collect();
+    open.sort_by_key(|(issue, _)| issue.number);
+    let (mut told, mut doubles) = (BTreeSet::new(), BTreeSet::new());
+    for (issue, keys) in open {
+        if !keys.is_empty() && keys.iter().all(|key| told.contains(key)) {
+            doubles.insert(issue.number);
+        }
+        told.extend(keys);
+    }
+    doubles
+}
+
 struct Tracker<'a> {
     client: ForgeClient,
     options: &'a IssueOptions,
@@ -75,9 +91,10 @@ impl Tracker<'_> {
             self.open_once(issue).await?;
             told.opened += 1;
         }
+        let doubles = doubles(&known);
         for (renewals, issue) in &known {
             let Some(issue) = issue.as_ref().filter(|issue| issue.is_open) else { continue };
-            if sheets.is_over(renewals) {
+            if sheets.is_over(renewals) || doubles.contains(&issue.number) {
                 self.client.turn_issue(issue.number, false).await?;
                 told.closed += 1;
             }

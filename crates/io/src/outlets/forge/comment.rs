@@ -35,8 +35,14 @@ impl ForgeClient {
         text: &str,
     ) -> Result<(), SinkError> {
         let author = self.author().await?;
-        if let Some(found) = self.find_comment(discussion, marker, &author).await? {
-            return self.rewrite(discussion, &found, text).await;
+        let found = self.find_comments(discussion, marker, &author).await?;
+        if let [first, others @ ..] = &found[..] {
+            self.rewrite(discussion, first, text).await?;
+            // Two runs at once may each have made one, and the later one would show an old plan for ever.
+            for one in others {
+                self.delete(discussion, one).await?;
+            }
+            return Ok(());
         }
         let unknown = match self.add_comment(discussion, text).await {
             Ok(()) => return Ok(()),
@@ -44,36 +50,41 @@ impl ForgeClient {
             Err(error) => return Err(error),
         };
         // It may be there all the same: a second one would stay for ever with what it says.
-        match self.find_comment(discussion, marker, &author).await? {
-            Some(found) => self.rewrite(discussion, &found, text).await,
+        match self.find_comments(discussion, marker, &author).await?.first() {
+            Some(found) => self.rewrite(discussion, found, text).await,
             None if self.patience.is_some() => self.add_comment(discussion, text).await,
             None => Err(unknown),
         }
     }
 
-    async fn find_comment(
+    /// Every comment of ours that begins with the marker, the oldest first.
+    async fn find_comments(
         &self,
         discussion: &Discussion,
         marker: &str,
         author: &str,
-    ) -> Result<Option<Found>, SinkError> {
+    ) -> Result<Vec<Found>, SinkError> {
         let begins = |text: &Value| text.as_str().is_some_and(|text| text.starts_with(marker));
         let path = self.comments(discussion);
         if self.forge != Forge::AzureDevops {
             let comments = self.pages(&path, &[]).await?;
-            let own = comments.iter().find(|one| begins(&one["body"]) && is_by(one, author));
-            return Ok(own.and_then(|one| one["id"].as_u64()).map(Found::Comment));
+            let own = comments.iter().filter(|one| begins(&one["body"]) && is_by(one, author));
+            let mut own: Vec<u64> = own.filter_map(|one| one["id"].as_u64()).collect();
+            own.sort_unstable();
+            return Ok(own.into_iter().map(Found::Comment).collect());
         }
         // All threads come in one answer; a deleted comment has no content.
         let answer = self.call(Method::GET, self.at(&path, &[VERSION]), None).await?;
         let threads = answer["value"].as_array().ok_or_else(|| self.odd("a list of threads"))?;
-        let own = threads.iter().find_map(|thread| {
+        let own = threads.iter().filter_map(|thread| {
             let own = thread["comments"].as_array()?.iter().find(|one| {
                 begins(&one["content"]) && one["author"]["id"].as_str() == Some(author)
             })?;
-            Some(Found::InThread(thread["id"].as_u64()?, own["id"].as_u64()?))
+            Some((thread["id"].as_u64()?, own["id"].as_u64()?))
         });
-        Ok(own)
+        let mut own: Vec<(u64, u64)> = own.collect();
+        own.sort_unstable();
+        Ok(own.into_iter().map(|(thread, id)| Found::InThread(thread, id)).collect())
     }
 
     /// The path of a pull request's comments in its project.
@@ -95,21 +106,32 @@ impl ForgeClient {
         found: &Found,
         text: &str,
     ) -> Result<(), SinkError> {
+        let (method, body) = match self.forge {
+            Forge::AzureDevops => (Method::PATCH, json!({ "content": text })),
+            Forge::Github => (Method::PATCH, json!({ "body": text })),
+            Forge::Gitlab => (Method::PUT, json!({ "body": text })),
+        };
+        let url = self.place_of(discussion, found);
+        self.call(method, url, Some(&body)).await.map(|_| ())
+    }
+
+    async fn delete(&self, discussion: &Discussion, found: &Found) -> Result<(), SinkError> {
+        let url = self.place_of(discussion, found);
+        self.call(Method::DELETE, url, None).await.map(|_| ())
+    }
+
+    /// The address of a comment.
+    fn place_of(&self, discussion: &Discussion, found: &Found) -> Url {
         let path = self.comments(discussion);
-        let (method, url, body): (_, Url, _) = match *found {
+        match *found {
             Found::InThread(thread, comment) => {
-                let url = self.at(&format!("{path}/{thread}/comments/{comment}"), &[VERSION]);
-                (Method::PATCH, url, json!({ "content": text }))
+                self.at(&format!("{path}/{thread}/comments/{comment}"), &[VERSION])
             }
             Found::Comment(id) if self.forge == Forge::Github => {
-                let url = self.at(&format!("issues/comments/{id}"), &[]);
-                (Method::PATCH, url, json!({ "body": text }))
+                self.at(&format!("issues/comments/{id}"), &[])
             }
-            Found::Comment(id) => {
-                (Method::PUT, self.at(&format!("{path}/{id}"), &[]), json!({ "body": text }))
-            }
-        };
-        self.call(method, url, Some(&body)).await.map(|_| ())
+            Found::Comment(id) => self.at(&format!("{path}/{id}"), &[]),
+        }
     }
 
     async fn add_comment(&self, discussion: &Discussion, text: &str) -> Result<(), SinkError> {
