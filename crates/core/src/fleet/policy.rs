@@ -675,7 +675,6 @@ mod tests {
             ("maxShare: 5%", "maxShare: 6%", "safety"),
             ("settle: 45m", "settle: 46m", "ledger"),
             ("kind: Fleet", "kind: Fleet\ndrift: {within: 6h}", "drift"),
-            ("kind: Fleet", "kind: Fleet\nintuneMdmNames: [other]", "intuneMdmNames"),
         ] {
             assert!(FLEET.contains(from), "{from}");
             assert_eq!(now.differing(&load(&FLEET.replacen(from, to, 1))), [name], "{to}");
