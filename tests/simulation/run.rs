@@ -124,6 +124,7 @@ impl<'w> Working<'w> {
             ids: seams.ids,
             environment: Environment::new(|_| None),
             progress: |_| Box::new(Silent),
+            say: Arc::new(|_| ()),
         };
         let place = Place::parse(None, true).expect("nowhere");
         let apple = Apple::over(wire, place, clock);
