@@ -49,8 +49,13 @@ pub struct Begun {
 pub enum InitError {
     #[error("{} is no fleet: it has no applecart.yaml", .0.display())]
     NoFleet(PathBuf),
-    #[error("{} is not what `init` wrote there", path.display())]
-    NoRecord { path: PathBuf, source: serde_json::Error },
+    #[error(
+        "{}:{line}: this is not what `init` wrote there, so nothing was written",
+        update::RECORD
+    )]
+    NoRecord { line: usize, source: serde_json::Error },
+    #[error("{} is a link, and what is written through it would be elsewhere, so nothing was written", link.display())]
+    Link { link: PathBuf },
     #[error("{path} is no file of these pipelines")]
     NotOurs { path: String },
     #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
@@ -85,14 +90,15 @@ pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
         // Refuses what is no public key before anything is written.
         vault::seal(&Secret::new(Vec::new()), &recipients)?;
     }
-    let mut files = skeleton(options, &recipients)?;
+    let mut files = skeleton(&root, options, &recipients)?;
     // Its settings, its tenants and its record are somebody's work.
     files.retain(|(path, _)| !was_fleet || !(path == FLEET_FILE || path.starts_with("tenants/")));
     let (mut new, there): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|(path, _)| !is_in_the_way(&root, path));
     let (same, kept): (Vec<_>, Vec<_>) = there
         .into_iter()
-        .partition(|(path, text)| update::read(&root, path).as_ref() == Some(text));
+        // What cannot be read is not the same.
+        .partition(|(path, text)| update::read(&root, path).ok().flatten().as_ref() == Some(text));
 
     if let (Some(path), Some(identity)) = (&private, &identity) {
         identity.write(path)?;
@@ -164,10 +170,10 @@ fn reviewers(host: Forge) -> (&'static str, String) {
         |folder: &str| include_str!("init/skeleton/CODEOWNERS").replace("@own_path@", folder);
     match host {
         Forge::Github => (".github/CODEOWNERS", owners("/.github/       ")),
-        Forge::Gitlab => (
-            ".gitlab/CODEOWNERS",
-            owners("/.gitlab-ci.yml  @your-org/apple-mdm-owners\n/.gitlab/       "),
-        ),
+        // Where GitLab looks first: in .gitlab, any CODEOWNERS that somebody adds would overrule it.
+        Forge::Gitlab => {
+            ("CODEOWNERS", owners("/.gitlab-ci.yml  @your-org/apple-mdm-owners\n/.gitlab/       "))
+        }
         Forge::AzureDevops => (
             ".azuredevops/required-reviewers.md",
             include_str!("init/skeleton/azure-reviewers.md").to_owned(),
@@ -196,12 +202,20 @@ fn repository(root: &Path) -> Result<bool, AppError> {
     }
 }
 
-fn skeleton(options: &Options, recipients: &[String]) -> Result<Vec<(String, String)>, AppError> {
+fn skeleton(
+    root: &Path,
+    options: &Options,
+    recipients: &[String],
+) -> Result<Vec<(String, String)>, AppError> {
     let listed: Vec<String> = recipients.iter().map(|one| format!("  - {one}")).collect();
     let policy = include_str!("init/skeleton/applecart.yaml")
         .replace("@client_id@", &options.client_id.to_string())
         .replace("@recipients@", &listed.join("\n"));
-    let (reviewers, who) = reviewers(options.host);
+    let (usual, who) = reviewers(options.host);
+    // A second one would overrule that which is there, or count for nothing.
+    let places = options.host.codeowners().iter();
+    let there = places.copied().find(|path| root.join(path).symlink_metadata().is_ok());
+    let reviewers = there.unwrap_or(usual);
     let mut files: Vec<(String, String)> = pipelines::of(options.host)
         .map(|(path, text)| (path.to_owned(), text.to_owned()))
         .collect();

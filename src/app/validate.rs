@@ -1,9 +1,13 @@
 //! Check everything that can be checked without a key and without a network.
 
+use std::collections::BTreeMap;
+
 use super::session::trust;
 use super::{AppError, Context};
 use applecart_core::apple;
-use applecart_core::fleet::{self, Code, Diagnostic, Entry, Folder, Source, ValidateReport};
+use applecart_core::fleet::{
+    self, Code, Diagnostic, Entry, FileBytes, Folder, Source, ValidateReport,
+};
 use applecart_core::sealed::Form;
 use applecart_io::git::{GitError, Repo};
 
@@ -33,10 +37,31 @@ pub fn run(context: &Context, what: &What) -> Result<ValidateReport, AppError> {
         loaded.diagnostics.extend(unheard);
     }
     loaded.diagnostics.extend(open_secrets(&repo, &source)?);
+    loaded.diagnostics.extend(owners(&repo, source.rev.as_deref())?);
     loaded.diagnostics.extend(fleet::downloaded_in_future(&source, context.now()));
     loaded.diagnostics.extend(fleet::long_suspensions(&source, context.now()));
     loaded.diagnostics.sort();
     Ok(ValidateReport::new(&loaded))
+}
+
+/// Files of owners that do not count.
+fn owners(repo: &Repo, rev: Option<&str>) -> Result<Vec<Diagnostic>, GitError> {
+    let mut found = BTreeMap::new();
+    for path in fleet::codeowners_places() {
+        let file = match rev {
+            Some(rev) => repo.plain_file(rev, path),
+            None => repo.worktree_file(path),
+        };
+        let bytes = match file {
+            // No forge follows a link there.
+            Ok(None) | Err(GitError::WrongKind { .. }) => continue,
+            Ok(Some(FileBytes::Read(bytes))) => bytes,
+            Ok(Some(FileBytes::TooLarge { .. } | FileBytes::NotHere)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        found.insert(path.to_owned(), bytes);
+    }
+    Ok(fleet::overruled(&found))
 }
 
 /// Secrets that lie open in any file, whatever its name: Git keeps what was committed for good.

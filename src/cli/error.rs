@@ -84,7 +84,14 @@ impl Explain for AppError {
             | Self::PlanFile { .. }
             | Self::StandardInput
             | Self::TokenAndSelection
-            | Self::Init(_)
+            | Self::Init(
+                InitError::NoFleet(_)
+                | InitError::NotOurs { .. }
+                | InitError::Inside { .. }
+                | InitError::NoKeyFolder
+                | InitError::KeyInside(_)
+                | InitError::KeyExists(_),
+            )
             | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
             Self::Sealed {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
@@ -116,6 +123,7 @@ impl Explain for AppError {
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),
             Self::Ci(error) => ci::outcome(error),
+            Self::Init(InitError::NoRecord { .. } | InitError::Link { .. }) => Outcome::Untrusted,
             Self::Onboard(error) => onboard_outcome(error),
             Self::Entra(
                 EntraError::NoRepository
@@ -492,7 +500,10 @@ fn init_hint(error: &InitError) -> &'static str {
     match error {
         InitError::NoFleet(_) => "`applecart init` begins one",
         InitError::NoRecord { .. } => {
-            "Bring it back from Git's history, or remove it: then nothing is known of what was edited"
+            "Find out who changed it (git log -- .applecart/pipelines.json). Bring it back from Git's history, or remove it: then nothing is known of what was edited"
+        }
+        InitError::Link { .. } => {
+            "Find out who put the link there, remove it, and bring back what was in its place from Git's history"
         }
         InitError::NotOurs { .. } => "Write the path as it was shown, such as .gitlab-ci.yml",
         InitError::Inside { .. } => {

@@ -79,7 +79,7 @@ fn generated_fields_of_the_outputs() {
 #[test]
 fn generated_environment() {
     let mut text = String::from(
-        "# Environment\n\nGenerated from the program's own table. A variable that is set to nothing counts as unset. The last column\nsays which ones programs that Applecart starts (`git`, its helpers, `ssh`) do not get.\n",
+        "# Environment\n\nGenerated from the program's own table. A variable that is set to nothing counts as unset. The last column\nsays which ones programs that Applecart starts (`git`, `az`, their helpers, `ssh`) do not get.\n",
     );
     for purpose in variables::Purpose::ALL {
         write!(

@@ -41,7 +41,7 @@ fn read(path: &Path) -> String {
 fn a_new_fleet_is_valid_at_once_on_every_host() {
     for (host, reviewers) in [
         ("github", ".github/CODEOWNERS"),
-        ("gitlab", ".gitlab/CODEOWNERS"),
+        ("gitlab", "CODEOWNERS"),
         ("azure", ".azuredevops/required-reviewers.md"),
     ] {
         let home = tempfile::tempdir().unwrap();
@@ -286,6 +286,74 @@ fn an_edit_that_an_update_would_overwrite_is_told_and_nothing_is_lost() {
 }
 
 #[test]
+fn an_update_takes_no_path_but_its_own_from_the_record() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    applecart(home.path(), home.path(), &["init", "fleet"]).ends_with(0);
+    let outside = home.path().join("outside");
+    std::fs::write(&outside, "mine\n").unwrap();
+    let record = fleet.join(".applecart/pipelines.json");
+    let as_written = read(&record);
+    for path in [
+        outside.to_str().unwrap(),
+        "../outside",
+        "applecart.yaml",
+        "tenants/example/tenant.yaml",
+        ".github/CODEOWNERS",
+        ".git/config",
+        ".github/workflows/../workflows/applecart-apply.yml",
+    ] {
+        let mut recorded: serde_json::Value = serde_json::from_str(&as_written).unwrap();
+        recorded["files"][path] = serde_json::json!(read(&fleet.join(path)));
+        std::fs::write(&record, serde_json::to_string_pretty(&recorded).unwrap()).unwrap();
+        let update = ["init", "--pipelines", "github", "--update", "--yes"];
+        let refused = applecart(home.path(), &fleet, &update).ends_with(7);
+        refused.says(".applecart/pipelines.json:").says("is no file of these pipelines");
+        assert!(fleet.join(path).exists(), "{path}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_update_writes_through_no_link() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    applecart(home.path(), home.path(), &["init", "fleet"]).ends_with(0);
+    let update = ["init", "--pipelines", "github", "--update", "--yes"];
+    let pipeline = ".github/workflows/applecart-apply.yml";
+    for link in
+        [pipeline, ".github/workflows", ".github", ".applecart", ".applecart/pipelines.json"]
+    {
+        as_written_before(&fleet, pipeline, |text| text.replace("name: ", "name:  "));
+        let (at, elsewhere) = (fleet.join(link), home.path().join("elsewhere"));
+        std::fs::rename(&at, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &at).unwrap();
+        applecart(home.path(), &fleet, &update).ends_with(7).says("is a link");
+        assert!(read(&fleet.join(pipeline)).contains("name:  "), "{link}: nothing was written");
+        std::fs::remove_file(&at).unwrap();
+        std::fs::rename(&elsewhere, &at).unwrap();
+        applecart(home.path(), &fleet, &update).ends_with(0);
+    }
+}
+
+#[test]
+fn no_second_file_of_owners_is_written_and_one_that_overrules_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    std::fs::create_dir_all(fleet.join(".gitlab")).unwrap();
+    std::fs::write(fleet.join(".gitlab/CODEOWNERS"), "* @us\n").unwrap();
+    applecart(home.path(), home.path(), &["init", "fleet", "--host", "gitlab"])
+        .ends_with(0)
+        .says(".gitlab/CODEOWNERS exists, and was left as it is");
+    assert!(!fleet.join("CODEOWNERS").exists(), "it would overrule the other");
+    std::fs::write(fleet.join("CODEOWNERS"), "").unwrap();
+    applecart(home.path(), &fleet, &["validate", "--worktree"])
+        .ends_with(0)
+        .says("codeowners-overruled")
+        .says("GitLab reads CODEOWNERS, and not this file");
+}
+
+#[test]
 fn a_key_that_exists_is_named_by_its_public_half() {
     let home = tempfile::tempdir().unwrap();
     let recipient = age::x25519::Identity::generate().to_public().to_string();
@@ -340,7 +408,7 @@ fn matched(patterns: &str, paths: &[&str]) -> Vec<String> {
 
 #[test]
 fn whatever_runs_or_decides_has_owners() {
-    const DECIDING: [&str; 14] = [
+    const DECIDING: [&str; 16] = [
         ".applecart/pipeline/install.sh",
         ".cargo/config.toml",
         ".gitattributes",
@@ -348,7 +416,9 @@ fn whatever_runs_or_decides_has_owners() {
         ".gitignore",
         ".gitmodules",
         ".sops.yaml",
+        "CODEOWNERS",
         "applecart.yaml",
+        "docs/CODEOWNERS",
         "keys/release.asc",
         "keys/release.gpg",
         "keys/signers",
@@ -358,7 +428,7 @@ fn whatever_runs_or_decides_has_owners() {
     ];
     for (host, file, own) in [
         ("github", ".github/CODEOWNERS", ".github/workflows/applecart-apply.yml"),
-        ("gitlab", ".gitlab/CODEOWNERS", ".gitlab-ci.yml"),
+        ("gitlab", "CODEOWNERS", ".gitlab-ci.yml"),
         ("azure", ".azuredevops/required-reviewers.md", ".azuredevops/applecart-apply.yml"),
     ] {
         let home = tempfile::tempdir().unwrap();
@@ -379,7 +449,12 @@ fn whatever_runs_or_decides_has_owners() {
                 .map(|pattern| format!("{pattern}\n"))
                 .collect(),
         };
-        let asked = [&DECIDING[..], &[file, own]].concat();
+        let mut asked = [&DECIDING[..], &[own]].concat();
+        if !asked.contains(&file) {
+            asked.push(file);
+        }
+        // Azure Repos reads none.
+        asked.retain(|path| host != "azure" || !path.ends_with("CODEOWNERS"));
         let owned = matched(&patterns, &asked);
         assert_eq!(owned, asked, "{host}: {patterns}");
     }

@@ -247,7 +247,7 @@ fn the_azure_cli_hands_over_one_token_a_tenant() {
     }
     let az = tools.join("az");
     let script = format!(
-        "#!/bin/sh\nfor last; do :; done\necho \"$*\" >> {0}/asked\ncat {0}/\"$last\" 2>/dev/null && exit 0\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n",
+        "#!/bin/sh\nfor last; do :; done\necho \"$*\" >> {0}/asked\nenv > {0}/seen\ncat {0}/\"$last\" 2>/dev/null && exit 0\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n",
         tools.display()
     );
     std::fs::write(&az, script).unwrap();
@@ -258,6 +258,12 @@ fn the_azure_cli_hands_over_one_token_a_tenant() {
     both_are_renewed(&world);
     let asked = std::fs::read_to_string(tools.join("asked")).unwrap();
     assert_eq!(asked.lines().count(), 2, "{asked}");
+    // It loads extensions out of the user's folder: none of them gets what opens the fleet's files.
+    let secret = [("PATH", path.as_str()), ("APPLECART_SERVE_TOKEN", "kept-back")];
+    run(&world, &["plan"], &secret, &["simulated-access-token", "kept-back"]);
+    let seen = std::fs::read_to_string(tools.join("seen")).unwrap();
+    assert!(seen.contains("PATH=") && !seen.contains("kept-back"), "{seen}");
+    assert!(!seen.contains("SOPS_AGE_KEY"), "{seen}");
 
     std::fs::remove_file(tools.join(tenant_id("contoso").to_string())).unwrap();
     let partly = run(&world, &["plan"], &set, &["simulated-access-token"]).ends_with(3);

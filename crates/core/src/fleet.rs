@@ -12,6 +12,7 @@
 mod at;
 mod audience;
 mod check;
+mod codeowners;
 mod dates;
 mod diagnostic;
 mod document;
@@ -32,6 +33,7 @@ mod text;
 
 pub use audience::{Silence, silences, told_nobody};
 pub use check::{MAX_TEXT, is_apple_id, is_country, is_device_name, is_text, parse_duration};
+pub use codeowners::{codeowners_places, overruled};
 pub use dates::{downloaded_in_future, long_suspensions};
 pub use diagnostic::{
     Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary, render, render_all,

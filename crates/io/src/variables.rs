@@ -1,6 +1,8 @@
 //! Every environment variable that means something to this program, once: what each is for, and which of
 //! them no program that is started gets to see.
 
+use std::process::Command;
+
 /// For what a variable is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -38,8 +40,8 @@ pub struct Variable {
     pub suffix: Option<&'static str>,
     pub purpose: Purpose,
     pub meaning: &'static str,
-    /// Whether it holds a secret of this program or says where one is, so that `git`, its helpers, `ssh`
-    /// and what a remote on this machine runs do not get it. What signs in to the forge is none: a
+    /// Whether it holds a secret of this program or says where one is, so that `git`, `az`, their
+    /// helpers, `ssh` and what a remote on this machine runs do not get it. What signs in to the forge is none: a
     /// helper may read it.
     pub is_secret: bool,
 }
@@ -64,6 +66,15 @@ impl Variable {
             Some(rest) => self.suffix.is_some() && rest.starts_with('_'),
             None => false,
         }
+    }
+}
+
+/// Leaves the secrets of this program out of what another one is given: `git`, `az`, their helpers, `ssh`
+/// and what a remote on this machine runs have no use for them.
+pub(crate) fn keep_secrets(command: &mut Command) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| is_secret(&name.to_string_lossy())) {
+        command.env_remove(name);
     }
 }
 

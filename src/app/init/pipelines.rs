@@ -16,6 +16,22 @@ const SHARED: &[(&str, &str)] = &[
     (".applecart/pipeline/pull-request.sh", example!("scripts/pull-request.sh")),
 ];
 
+/// Scripts of earlier fleets, which every pipeline now runs the program for; an update removes them.
+const FORMER_SCRIPTS: [&str; 5] = [
+    ".applecart/pipeline/apply.sh",
+    ".applecart/pipeline/comment.sh",
+    ".applecart/pipeline/host.sh",
+    ".applecart/pipeline/issues.sh",
+    ".applecart/pipeline/schedule.sh",
+];
+
+/// Whether this program has ever written a file of the pipelines there. What a fleet's record names
+/// besides is somebody else's, and is neither written nor removed.
+pub(super) fn is_one(path: &str) -> bool {
+    FORMER_SCRIPTS.contains(&path)
+        || Forge::ALL.iter().any(|&host| of(host).any(|(own, _)| own == path))
+}
+
 /// Path and text of each file.
 pub(super) fn of(host: Forge) -> impl Iterator<Item = (&'static str, &'static str)> {
     let own: &[(&str, &str)] = match host {

@@ -1,17 +1,21 @@
 //! Pipelines brought up to date, without touching what was edited.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{InitError, is_program, pipelines, write_all};
 use crate::app::AppError;
+use crate::app::files::link_on_the_way;
 use applecart_core::fleet::{FLEET_FILE, Forge};
+use applecart_core::model::safe_text;
 use applecart_core::report::json;
 use applecart_io::git::{Files, MergedFiles, Repo};
 
 /// What `init` wrote last, so that it is known what was edited since.
-const RECORD: &str = ".applecart/pipelines.json";
+pub(super) const RECORD: &str = ".applecart/pipelines.json";
 /// No pipeline is longer, nor are all of them together.
 const MAX_FILE: u64 = 8 << 20;
 
@@ -41,7 +45,24 @@ struct Recorded {
     /// The version that wrote them.
     applecart: String,
     host: Forge,
-    files: Files,
+    files: BTreeMap<OwnPath, String>,
+}
+
+/// A path that a pipeline of this program has. Whoever may change the record says by it what an update
+/// writes and removes, so that every other path is refused where it is read.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String")]
+struct OwnPath(String);
+
+impl TryFrom<String> for OwnPath {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        match pipelines::is_one(&path) {
+            true => Ok(Self(path)),
+            false => Err(format!("{} is no file of these pipelines", safe_text(&path))),
+        }
+    }
 }
 
 /// Brings the pipelines of a host to what this version writes. What was edited stays edited; what is
@@ -52,10 +73,14 @@ pub fn update(options: &UpdateOptions) -> Result<Updated, AppError> {
         return Err(InitError::NoFleet(root).into());
     }
     let repo = Repo::discover(&root)?;
-    let recorded = recorded(&root)?;
-    let before = recorded.filter(|one| one.host == options.host).map(|one| one.files);
-    let mut base = before.unwrap_or_default();
     let new: Files = own(options.host);
+    let mut base =
+        recorded(&root)?.filter(|one| one.host == options.host).map_or_else(Files::new, |one| {
+            one.files.into_iter().map(|(path, text)| (path.0, text)).collect()
+        });
+    for path in base.keys().chain(new.keys()) {
+        no_link(&root, path)?;
+    }
     if let Some(path) = options.keep.iter().find(|path| !new.contains_key(*path)) {
         return Err(InitError::NotOurs { path: path.clone() }.into());
     }
@@ -63,8 +88,10 @@ pub fn update(options: &UpdateOptions) -> Result<Updated, AppError> {
         // As if this version had written what was edited since.
         base.extend(new.get(path).map(|text| (path.clone(), text.clone())));
     }
-    let paths = base.keys().chain(new.keys());
-    let ours: Files = paths.filter_map(|path| Some((path.clone(), read(&root, path)?))).collect();
+    let mut ours = Files::new();
+    for path in base.keys().chain(new.keys()) {
+        ours.extend(read(&root, path)?.map(|text| (path.clone(), text)));
+    }
     let merged = repo.merge_files(&base, &ours, &new)?;
     if options.write {
         let removed: Vec<&String> =
@@ -112,6 +139,7 @@ fn own(host: Forge) -> Files {
 
 fn text_of(host: Forge, files: Files) -> Result<String, AppError> {
     let applecart = env!("CARGO_PKG_VERSION").to_owned();
+    let files = files.into_iter().map(|(path, text)| (OwnPath(path), text)).collect();
     Ok(json(&Recorded { applecart, host, files })?)
 }
 
@@ -121,16 +149,30 @@ fn write_record(root: &Path, host: Forge, files: Files) -> Result<(), AppError> 
 }
 
 fn recorded(root: &Path) -> Result<Option<Recorded>, AppError> {
-    let Some(text) = read(root, RECORD) else { return Ok(None) };
+    no_link(root, RECORD)?;
+    let Some(text) = read(root, RECORD)? else { return Ok(None) };
     let recorded = serde_json::from_str(&text);
-    let path = root.join(RECORD);
-    Ok(Some(recorded.map_err(|source| InitError::NoRecord { path, source })?))
+    let wrong = |source: serde_json::Error| InitError::NoRecord { line: source.line(), source };
+    Ok(Some(recorded.map_err(wrong)?))
 }
 
-/// A file of the worktree with the line ends that Git keeps; `None` where none can be read.
-pub(super) fn read(root: &Path, path: &str) -> Option<String> {
-    let text = applecart_io::files::read_text(&root.join(path), MAX_FILE).ok()?;
-    Some(text.replace("\r\n", "\n"))
+/// Refuses a link in the place of a file, or of one of its folders.
+fn no_link(root: &Path, path: &str) -> Result<(), AppError> {
+    let at = root.join(path);
+    match link_on_the_way(&at, root).map_err(AppError::file(&at, "find"))? {
+        Some(link) => Err(InitError::Link { link }.into()),
+        None => Ok(()),
+    }
+}
+
+/// A file of the worktree with the line ends that Git keeps; `None` where there is none.
+pub(super) fn read(root: &Path, path: &str) -> Result<Option<String>, AppError> {
+    let path = root.join(path);
+    match applecart_io::files::read_text(&path, MAX_FILE) {
+        Ok(text) => Ok(Some(text.replace("\r\n", "\n"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(AppError::file(&path, "read")(error)),
+    }
 }
 
 /// Writes what changed: what is new as `init` writes it, what was there with its own line ends.

@@ -45,6 +45,7 @@ crate::code_enum! {
         BadGuid = "bad-guid",
         Placeholder = "placeholder",
         LongSuspension = "long-suspension",
+        CodeownersOverruled = "codeowners-overruled",
         BadDate = "bad-date",
         BadDuration = "bad-duration",
         BadPercentage = "bad-percentage",

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text::shell_word;
+use super::text::{is_pasteable, shell_word};
 
 /// Why a text is not the identifier it is used as.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -279,11 +279,14 @@ impl TokenRef {
         Self { kind: Kind::Push, id: None, name: None }
     }
 
-    /// `contoso/London`, as the command line takes it.
-    pub fn spec(&self, tenant: &TenantName) -> String {
+    /// `contoso/London`, as the command line takes it: in every command that is shown. A customer gives
+    /// the name in its own Intune, and a person of the provider pastes the command into any shell, so that a
+    /// name of more than words is not in it: its id is.
+    pub fn spec(&self, tenant: impl fmt::Display) -> String {
+        let mut names = [self.name.as_deref(), self.id.as_deref()].into_iter().flatten();
         let name = match self.kind {
             Kind::Push => None,
-            Kind::Enrollment | Kind::Vpp => self.name.as_deref().or(self.id.as_deref()),
+            Kind::Enrollment | Kind::Vpp => names.find(|name| is_pasteable(name)),
         };
         shell_word(&format!("{tenant}/{}", name.unwrap_or(self.kind.as_str())))
     }

@@ -35,14 +35,28 @@ pub fn safe_text(text: &str) -> String {
     safe
 }
 
-/// The text as one word of a POSIX shell, for commands that a person pastes: a branch may be called
-/// `;reboot`.
+/// The text as one word of a shell, for commands that a person pastes: a branch may be called `;reboot`.
+///
+/// In double quotes it is one word in POSIX shells, in PowerShell and in the command prompt alike. What one
+/// of them obeys even there stands in single quotes, as POSIX shells take it: such texts are paths and
+/// branches of this machine. What others name is put into a command only where it is [`is_pasteable`].
 pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/+@:=-".contains(c);
+    // PowerShell takes the typographic ones for quotation marks as well.
+    let obeyed = |c: char| is_hostile(c) || "\"$`\\!%“”„‟".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
+        text.to_owned()
+    } else if !text.chars().any(obeyed) {
+        format!("\"{text}\"")
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Whether a name that others give may be part of a command that a person pastes: no shell sees anything
+/// in it but a word.
+pub(super) fn is_pasteable(name: &str) -> bool {
+    name.chars().all(|c| (c.is_alphanumeric() && !is_hostile(c)) || " ._/@-".contains(c))
 }
 
 /// An error and its causes, as one sentence without a full stop.
@@ -110,7 +124,11 @@ mod tests {
     #[test]
     fn a_shell_takes_it_for_one_word() {
         assert_eq!(shell_word("origin/main"), "origin/main");
-        assert_eq!(shell_word("it's;reboot"), r"'it'\''s;reboot'");
-        assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("it's;reboot&calc"), "\"it's;reboot&calc\"");
+        assert_eq!(shell_word("Zoë's Büro"), "\"Zoë's Büro\"");
+        assert_eq!(shell_word(""), "\"\"");
+        for obeyed in ["$HOME's", "a`b`'s", "50%'s", "a\"b's", r"C:\it's", "a”b's"] {
+            assert_eq!(shell_word(obeyed), format!("'{}'", obeyed.replace('\'', r"'\''")));
+        }
     }
 }

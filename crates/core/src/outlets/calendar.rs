@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::attention::{Cause, Matter, MatterTenant, Window, renewal_key};
-use crate::model::{Kind, Sha256, Timestamp, TokenRef, shell_word};
+use crate::model::{Kind, Sha256, Timestamp, TokenRef};
 use crate::report::{Status, StatusTenant, StatusToken, escape, without_commands};
 
 /// One renewal in a calendar.
@@ -188,10 +188,7 @@ impl<'a> Renewal<'a> {
                     "By the fleet's settings it is due for renewal from {} on. The steps, the dates and the Apple Account are on its sheet:",
                     self.due
                 ));
-                let name = self.token.name.as_deref().or(self.token.id.as_deref());
-                let name = name.unwrap_or_else(|| self.token.kind.as_str());
-                let target = shell_word(&format!("{}/{name}", self.tenant.name));
-                lines.push(format!("applecart renew {target}"));
+                lines.push(format!("applecart renew {}", self.token.spec(&self.tenant.name)));
             }
         }
         lines

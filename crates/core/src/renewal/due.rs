@@ -458,7 +458,7 @@ mod tests {
         let unsaid = "Git does not say which public key the last token was encrypted to. Where you do not know that the server has Intune's, upload the public key of Intune there, in place of the one that the server has. Do that before you download";
         assert!(steps.contains(unsaid), "{steps}");
         assert!(
-            steps.contains("To save it: applecart renew 'contoso/Contoso ABM' --public-key"),
+            steps.contains(r#"To save it: applecart renew "contoso/Contoso ABM" --public-key"#),
             "{steps}"
         );
         world.entry().recipient =

@@ -19,7 +19,6 @@ mod scrub;
 mod tests;
 mod tool;
 
-use std::ffi::OsStr;
 use std::io::{IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -28,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{GitError, Repo, escaped};
-use crate::variables;
+use crate::variables::keep_secrets;
 pub(crate) use command::begun;
 pub use command::{CommandError, printed};
 use scrub::last_lines;
@@ -85,15 +84,6 @@ const FOREIGN: [&str; 18] = [
     "GIT_CURL_VERBOSE",
     "GIT_REFLOG_ACTION",
 ];
-
-/// Leaves the secrets of this program out of what another one is given: `git`, its helpers, `ssh` and what
-/// a remote on this machine runs have no use for them.
-fn keep_secrets(command: &mut Command) {
-    let is_secret = |name: &OsStr| variables::is_secret(&name.to_string_lossy());
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_secret(name)) {
-        command.env_remove(name);
-    }
-}
 
 /// The user's `git`, for one repository.
 #[derive(Debug)]

@@ -116,9 +116,7 @@ impl<'a> OneToken<'a> {
 
     /// The token as the command line names it.
     pub(super) fn target(&self) -> String {
-        let which = self.token.name.as_deref().or(self.token.id.as_deref());
-        let which = which.unwrap_or_else(|| self.token.kind.as_str());
-        shell_word(&format!("{}/{which}", self.of.tenant.name))
+        self.token.spec(&self.of.tenant.name)
     }
 
     pub(super) fn advised(&self, message: String, next: &str) -> Words {

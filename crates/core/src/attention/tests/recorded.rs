@@ -97,7 +97,10 @@ fn a_download_that_was_withdrawn_leaves_device_sync_down() {
     let told = down(&world).unwrap();
     assert_eq!(told.severity, Severity::Critical);
     assert!(told.message.contains("neither in Git nor on a branch"), "{told:?}");
-    assert_eq!(told.command.as_deref(), Some("applecart renew 'contoso/Contoso ABM' --file FILE"));
+    assert_eq!(
+        told.command.as_deref(),
+        Some(r#"applecart renew "contoso/Contoso ABM" --file FILE"#)
+    );
     // A watched token, too.
     world.entry().file = None;
     assert!(down(&world).is_some());

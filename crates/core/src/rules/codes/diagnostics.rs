@@ -117,6 +117,10 @@ super::rows! {
         "The suspension lasts for more than a year.",
         "Until then no exit code tells what it holds, and every credential expires within a year.",
         "Write a date within the next year. The line can be renewed by review.";
+    "codeowners-overruled" [Diagnostic] Warning ()
+        "The forge reads another CODEOWNERS, and not this file.",
+        "Whoever adds one in front of it puts every rule in it out of force.",
+        "Keep one file, where your forge looks first: .github/CODEOWNERS on GitHub, CODEOWNERS on GitLab.";
     "bad-date" [Diagnostic] Error ()
         "The value is not a date or an instant.",
         NOT_TAKEN,

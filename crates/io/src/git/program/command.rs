@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use zeroize::Zeroizing;
 
-use super::{Left, Stopped, TIME_LIMIT, keep_secrets, to_end};
+use super::{Left, Stopped, TIME_LIMIT, to_end};
+use crate::variables::keep_secrets;
 
 /// Why it printed nothing of use, to follow "the command". What it said is not shown: it may be
 /// about a secret.

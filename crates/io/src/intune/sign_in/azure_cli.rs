@@ -3,6 +3,9 @@
 //! `az` keeps the accounts; one token is asked for per tenant and run. It may only be handed one
 //! for that tenant: the token's own `tid` is compared.
 
+use std::ffi::OsStr;
+use std::io;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
@@ -15,6 +18,7 @@ use super::super::jwt;
 use super::super::scrub::Scrubber;
 use super::error::SignInError;
 use super::{Exchange, Variables, value};
+use crate::variables::keep_secrets;
 use applecart_core::fleet::Cloud;
 use applecart_core::model::TenantId;
 
@@ -22,8 +26,24 @@ use applecart_core::model::TenantId;
 pub(in crate::intune) struct Cli {
     /// `az` locks its cache of accounts; many at once only wait for each other.
     turn: Mutex<()>,
-    /// What starts it; the library's own when `None`.
-    pub(super) executor: Option<Arc<dyn Executor>>,
+    /// What starts it.
+    pub(super) executor: Arc<dyn Executor>,
+}
+
+/// Starts `az` as the library would, without the secrets of this program: it loads extensions out of the
+/// user's folder.
+#[derive(Debug)]
+struct WithoutSecrets;
+
+#[async_trait::async_trait]
+impl Executor for WithoutSecrets {
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts the user's az")]
+    async fn run(&self, program: &OsStr, arguments: &[&OsStr]) -> io::Result<Output> {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        keep_secrets(&mut command);
+        tokio::process::Command::from(command).output().await
+    }
 }
 
 impl Cli {
@@ -36,7 +56,7 @@ impl Cli {
         if !found {
             return Err(SignInError::NoAzureCli);
         }
-        Ok(Self { turn: Mutex::new(()), executor: None })
+        Ok(Self { turn: Mutex::new(()), executor: Arc::new(WithoutSecrets) })
     }
 }
 
@@ -52,7 +72,7 @@ impl CliCredential {
     pub(super) fn new(exchange: &Arc<Exchange>, cli: &Cli) -> azure_core::Result<Arc<Self>> {
         let inner = AzureCliCredential::new(Some(AzureCliCredentialOptions {
             tenant_id: Some(exchange.tenant().to_string()),
-            executor: cli.executor.clone(),
+            executor: Some(Arc::clone(&cli.executor)),
             ..AzureCliCredentialOptions::default()
         }))?;
         Ok(Arc::new(Self { exchange: Arc::clone(exchange), inner, held: Mutex::new(None) }))

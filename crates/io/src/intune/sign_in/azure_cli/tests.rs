@@ -70,7 +70,7 @@ fn budget() -> Budget {
 fn sign_in(code: i32, stdout: String, stderr: &'static str) -> (SignIn, Arc<Az>) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let az = Arc::new(Az { code, stdout, stderr, asked: StdMutex::default() });
-    let cli = Cli { turn: Mutex::new(()), executor: Some(Arc::clone(&az) as _) };
+    let cli = Cli { turn: Mutex::new(()), executor: Arc::clone(&az) as _ };
     let sign_in = SignIn::new(
         TENANT.parse().unwrap(),
         &auth_with(CredentialKind::AzureCli),
