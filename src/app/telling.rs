@@ -20,6 +20,7 @@ use applecart_core::model::{
 };
 use applecart_core::outlets::memory::{self, Asker, Claimed};
 use applecart_core::outlets::message::Message;
+use applecart_core::outlets::steps;
 use applecart_io::git::Repo;
 use applecart_io::outlets::http::Http;
 use applecart_io::outlets::{Sink, SinkError, make};
@@ -290,8 +291,10 @@ impl<'a> Post<'a> {
     /// whom something was refused, so that no message keeps others from being tried.
     fn next_round(&self, due: Vec<Letter>, put_off: &[Posted]) -> Vec<Letter> {
         let waiting: BTreeSet<&str> = put_off.iter().map(|one| one.letter.message.key()).collect();
+        let after = behind_others(&due);
         let is_open = |letter: &Letter| {
-            !self.down.contains(&letter.sink)
+            !after.contains(letter.message.key())
+                && !self.down.contains(&letter.sink)
                 && !self.tried.contains(letter.message.key())
                 && !waiting.contains(letter.message.key())
         };
@@ -482,6 +485,23 @@ impl<'a> Post<'a> {
         }
         Ok(told)
     }
+}
+
+/// The keys of the letters that tell how a matter went on of which the same sink has an earlier step to be
+/// told yet. They are due in the next round if that step arrives, and else in the next run.
+fn behind_others(due: &[Letter]) -> BTreeSet<String> {
+    let mut first: BTreeMap<(&str, TenantId, String), &str> = BTreeMap::new();
+    let mut behind = BTreeSet::new();
+    for letter in due {
+        let own = letter.message.key();
+        for step in &letter.steps {
+            let place = (letter.sink.as_str(), letter.file, steps::course(&step.key));
+            if *first.entry(place).or_insert(own) != own {
+                behind.insert(own.to_owned());
+            }
+        }
+    }
+    behind
 }
 
 async fn send_to(

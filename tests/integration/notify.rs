@@ -600,6 +600,49 @@ fn a_message_that_is_refused_keeps_no_other_customers_from_being_told() {
 }
 
 #[test]
+fn the_end_of_a_matter_waits_for_its_beginning_to_arrive() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    told.recorder.answer(Answers::Refuses(".raised"));
+    one.run(&["notify"]).ends_with(3);
+    assert_eq!(told.told(), ["raised contoso critical"], "and it is refused");
+    told.customer("contoso", 300);
+    one.git(&["pull", "--quiet"]);
+    for _ in 0..4 {
+        one.run(&["notify"]).ends_with(3);
+        let words = told.told();
+        assert!(words.iter().all(|word| word.starts_with("raised")), "{words:?}");
+    }
+    told.recorder.answer(Answers::Status(200));
+    for _ in 0..4 {
+        one.run(&["notify"]);
+    }
+    let in_order: Vec<String> = told.recorder.take().iter().map(|one| said(&one.body)).collect();
+    assert_eq!(in_order, ["raised contoso critical", "resolved contoso critical"]);
+}
+
+#[test]
+fn a_stage_is_not_told_to_be_over_where_the_next_one_does_not_arrive() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), ["raised contoso critical"]);
+    told.recorder.answer(Answers::Refuses("/expired/"));
+    let day = |days: i64| (chrono::Utc::now() + chrono::Duration::days(days)).to_rfc3339();
+    for days in 11..14 {
+        one.run(&["notify", "--now", &day(days)]).ends_with(3);
+        let words = told.told();
+        assert!(!words.contains(&"resolved contoso critical".to_owned()), "{words:?}");
+    }
+    told.recorder.answer(Answers::Status(200));
+    one.run(&["notify", "--now", &day(16)]).ends_with(0);
+    let in_order: Vec<String> = told.recorder.take().iter().map(|one| said(&one.body)).collect();
+    assert_eq!(in_order, ["raised contoso expired", "resolved contoso critical"]);
+}
+
+#[test]
 fn an_alert_that_was_told_without_a_record_ends_when_the_remote_is_back() {
     let alerts = Recorder::new();
     let sink = format!("  - sink: am\n    alertmanager: {{url: '{}'}}\n", alerts.url());

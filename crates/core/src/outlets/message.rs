@@ -246,11 +246,13 @@ impl Message {
             About::Tenant(customer) => customer.id(),
             About::Fleet => "fleet".to_owned(),
         };
-        let steps: Vec<(&str, String)> = matters
+        let mut steps: Vec<(&str, String)> = matters
             .told
             .iter()
             .map(|told| (told.matter.key.as_str(), told.step.to_string()))
             .collect();
+        // The same steps are the same message in whatever order a later run finds them.
+        steps.sort();
         let identity = |steps: &[(&str, String)]| {
             Sha256::of(serde_json::json!([sink, whose, steps]).to_string().as_bytes()).to_string()
         };

@@ -206,13 +206,12 @@ impl<'a> AtSink<'a> {
         if !matter.code.is_of_intune() || self.was_read(matter) {
             return false;
         }
+        // The last stage that was told speaks for the renewal: an earlier one ended when that began.
         let threads = stages(matter).into_iter().filter_map(|key| self.threads.get(&(file, key)));
-        let mut threads = threads.peekable();
-        threads.peek().is_some()
-            && threads.all(|thread| {
-                let last = thread.iter().map(|one| one.on).max();
-                last_time(thread).1 && last > matter.as_of
-            })
+        threads.last().is_some_and(|thread| {
+            let last = thread.iter().map(|one| one.on).max();
+            last_time(thread).1 && last > matter.as_of
+        })
     }
 
     /// Whether this run read the token that the matter is about.
@@ -509,6 +508,20 @@ impl<'a> AtSink<'a> {
             (Some(Desired::Valid(tenant)), None) => Customer::from(tenant),
             _ => Customer { name: name.to_owned(), tenant_id: Some(id), ..Customer::default() },
         }
+    }
+}
+
+/// What a step of a matter follows on: all stages of one renewal are one course, any other matter is its
+/// own. A sink hears of a course in its order, or the last it heard would be an alarm that is over, or the
+/// end of one whose next stage it does not know.
+#[must_use]
+pub fn course(key: &str) -> String {
+    let mut parts = key.rsplitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(on), Some(code), Some(token)) if STAGES.contains(&code) => {
+            format!("{token}/{}/{on}", STAGES[0])
+        }
+        _ => key.to_owned(),
     }
 }
 

@@ -141,6 +141,10 @@ fn the_key_is_the_same_for_the_same_steps_and_another_for_any_other() {
     let mut reworded = raised.clone();
     reworded.matter.message = "In other words.".into();
     assert_eq!(one.key(), digest("hub", 1, &[reworded]).key(), "words are no identity");
+    // A retry finds what is over by now after what is not.
+    let both = [raised.clone(), told(1, Cause::Expired, Step::Raised(1))];
+    let turned: Vec<Told> = both.iter().rev().cloned().collect();
+    assert_eq!(digest("hub", 1, &both).key(), digest("hub", 1, &turned).key());
     let others = [
         digest("mail", 1, std::slice::from_ref(&raised)),
         digest("hub", 1, &[told(1, Cause::Expired, Step::Raised(1))]),

@@ -328,6 +328,44 @@ fn nothing_that_a_reading_has_ended_is_raised_again_without_a_reading() {
 }
 
 #[test]
+fn a_renewal_whose_earlier_stage_was_told_as_well_is_not_raised_again_without_a_reading() {
+    for receiver in ["people", "program"] {
+        let mut scene = Scene::new();
+        if receiver == "program" {
+            scene.sinks[0].receiver = Receiver::Alertmanager {
+                url: "https://a.example".into(),
+                auth: crate::fleet::WebhookAuth::None,
+            };
+        }
+        scene.raise(Cause::RenewalDue);
+        scene.run();
+        // From here on a reading of this moment says that it is critical.
+        let read = scene.now;
+        scene.matters.clear();
+        scene.raise(Cause::Critical);
+        scene.run();
+        scene.days(2);
+        scene.matters.clear();
+        assert_eq!(scene.run(), ["hub: resolved-1 critical"], "{receiver}");
+        scene.days(3);
+        scene.world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
+        scene.raise(Cause::Critical);
+        scene.matters[0].as_of = Some(read);
+        assert_eq!(scene.run(), NOTHING, "{receiver}");
+    }
+}
+
+#[test]
+fn the_stages_of_a_renewal_are_one_course_and_other_matters_their_own() {
+    let of = |code: &str| course(&format!("ID/vpp/London/{code}/2027-11-20"));
+    assert_eq!(of("expired"), of("renewal-due"));
+    assert_eq!(of("critical"), of("renewal-due"));
+    assert_ne!(of("critical"), of("revoked"));
+    assert_ne!(of("critical"), course("ID/vpp/Paris/critical/2027-11-20"));
+    assert_ne!(of("critical"), course("ID/vpp/London/critical/2028-11-20"));
+}
+
+#[test]
 fn a_matter_of_a_whole_tenant_ends_once_all_of_it_was_read() {
     let mut scene = Scene::new();
     let mut matter = scene.matter(Cause::LedgerLineBroken);
