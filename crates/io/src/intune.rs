@@ -48,13 +48,13 @@ pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::customers::Customers;
 pub use read::{KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
+pub(crate) use retry::parse_retry_after;
 pub use sign_in::{
     AskPerson, Asked, CertificateError, ClientSecret, ClientSecretSource, SignInError, Variables,
     of_application,
 };
 pub use snapshot::{SnapshotError, parse_snapshot, snapshot_of};
-pub(crate) use retry::parse_retry_after;
-pub(crate) use transport::{MAX_BODY, Network};
 pub use transport::{Answer, NoAnswer, Request, Transport};
+pub(crate) use transport::{MAX_BODY, Network};
 pub use turn::{Turn, Turns};
 pub use write::{Consented, IntuneWrite, Synced, TokenText, VppChange, VppCreation, WriteError};

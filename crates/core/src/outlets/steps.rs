@@ -207,8 +207,9 @@ impl<'a> AtSink<'a> {
             return false;
         }
         // The last stage that was told speaks for the renewal: an earlier one ended when that began.
-        let threads = stages(matter).into_iter().filter_map(|key| self.threads.get(&(file, key)));
-        threads.last().is_some_and(|thread| {
+        let mut threads =
+            stages(matter).into_iter().filter_map(|key| self.threads.get(&(file, key)));
+        threads.next_back().is_some_and(|thread| {
             let last = thread.iter().map(|one| one.on).max();
             last_time(thread).1 && last > matter.as_of
         })
