@@ -101,7 +101,7 @@ fn a_command_for_all_keeps_the_selection_and_the_safety_limit() {
     fleet.plan.selection.select = vec!["ring=pilot".into(), "name~a b".into()];
     assert_eq!(
         for_all(&fleet).as_deref(),
-        Some("applecart apply --select ring=pilot --select 'name~a b'")
+        Some("applecart apply --select ring=pilot --select \"name~a b\"")
     );
     // Of three tenants in ten, apply would refuse more than the policy's share.
     while fleet.git.len() < 11 {
@@ -225,7 +225,7 @@ fn a_command_names_a_token_with_a_blank_in_its_name_as_one_word() {
     let all = fleet.list().matters.into_iter();
     let moved = all.filter(|one| one.code.as_str() == "ticket-moved").collect::<Vec<_>>();
     let name = &moved[0].tenant.as_ref().unwrap().name;
-    let command = format!("applecart ticket link '{name}/Contoso HQ' NUMBER");
+    let command = format!("applecart ticket link \"{name}/Contoso HQ\" NUMBER");
     assert_eq!(moved[0].command, Some(command));
 }
 

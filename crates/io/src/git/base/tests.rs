@@ -153,7 +153,7 @@ fn a_target_branch_that_was_not_fetched_comes_with_the_line_that_fetches_it() {
         let line = error.fetch_line().unwrap();
         assert_eq!(
             line,
-            "git fetch origin '+refs/heads/release/1;x:refs/remotes/origin/release/1;x'"
+            "git fetch origin \"+refs/heads/release/1;x:refs/remotes/origin/release/1;x\""
         );
         world.run_line(&line);
         assert_eq!(repo.base(&target("release/1;x")).unwrap().unwrap().name, "origin/release/1;x");
