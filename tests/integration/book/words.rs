@@ -278,7 +278,12 @@ pub(super) fn commands(block: &Block<'_>) -> Vec<Vec<String>> {
     if !["", "sh", "console", "powershell"].contains(&block.language) {
         return Vec::new();
     }
-    let whole = block.text.replace("\\\n", " ").replace("`\n", " ").replace("$(", "; ").replace("= (", "= ; ");
+    let whole = block
+        .text
+        .replace("\\\n", " ")
+        .replace("`\n", " ")
+        .replace("$(", "; ")
+        .replace("= (", "= ; ");
     let mut found = Vec::new();
     for line in whole.lines() {
         let line = line.trim_start().trim_start_matches("$ ").trim_start_matches("PS> ");
