@@ -118,7 +118,7 @@ fn what_landed_is_deleted_when_told_to_and_the_rest_stays() {
     batch(&hub, &clone, &[])
         .ends_with(3)
         .says("2 files are no longer needed: delete them (--remove-download does)")
-        .says(&format!("--file '{}'", text(&vpp)));
+        .says(&format!("--file \"{}\"", text(&vpp)));
     assert!(file.exists() && twin.exists());
     batch(&hub, &clone, &["--remove-download"]).ends_with(3).says("deleted");
     assert!(!file.exists() && !twin.exists());
