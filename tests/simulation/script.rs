@@ -234,7 +234,7 @@ impl Script {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let tenants = 1 + dice.below(4) as usize;
-        let bare = (0..tenants).map(|_| dice.percent(10)).collect();
+        let bare: Vec<bool> = (0..tenants).map(|_| dice.percent(10)).collect();
         let ids = dice.percent(70);
         let troubled = dice.percent(80);
         let mut steps = Vec::new();
@@ -280,6 +280,12 @@ impl Script {
                 62..=76 => two(&mut dice, troubled),
                 _ => Step::Run(run(&mut dice, troubled)),
             });
+        }
+        // Whose a certificate is that no tenant has had, nothing could tell.
+        for step in &mut steps {
+            if let Step::Merge { tenant, to: Stated::File { foreign, .. }, .. } = step {
+                *foreign &= bare.get((*tenant + 1) % tenants) == Some(&false);
+            }
         }
         Self { tenants, bare, ids, steps }
     }
