@@ -290,6 +290,7 @@ test("a week of the calendar shows its tokens", async () => {
   const week = page.locator(".calendar a").first();
   const [number, from, to] = await week.evaluate((one) => [Number(one.textContent), one.dataset.from, one.dataset.to]);
   await week.click();
+  await page.waitForFunction((rows) => document.querySelectorAll("#table tbody tr").length === rows, number);
   const days = (await column(page, 2)).map((one) => one.slice(0, 10));
   equal(days.length, number);
   assert(days.every((one) => one >= from && one <= to), `${days} outside ${from} to ${to}`);
