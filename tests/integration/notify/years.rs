@@ -44,6 +44,7 @@ impl Dice {
 }
 
 /// A customer's certificate, and how many days before its end it will be renewed.
+#[derive(Clone)]
 struct Customer {
     name: String,
     number: usize,
@@ -114,6 +115,8 @@ struct Years {
     seen: BTreeSet<Matter>,
     glimpsed: BTreeSet<Matter>,
     last: BTreeMap<String, Option<Matter>>,
+    /// The expiry that was read last.
+    read: BTreeMap<String, DateTime<Utc>>,
     /// Who did not answer on which day.
     unread: BTreeSet<(String, String)>,
     events: Vec<Value>,
@@ -184,6 +187,7 @@ impl Years {
             seen: BTreeSet::new(),
             glimpsed: BTreeSet::new(),
             last: BTreeMap::new(),
+            read: BTreeMap::new(),
             unread: BTreeSet::new(),
             events: Vec::new(),
             down: BTreeSet::new(),
@@ -378,8 +382,14 @@ impl Years {
     fn see(&mut self, now: DateTime<Utc>, is_whole: bool) {
         for customer in &self.customers {
             if self.unread.contains(&(customer.name.clone(), now.to_rfc3339())) {
+                // What was read last may be told by its date: nobody can know that it was renewed today.
+                if let Some(expires) = self.read.get(&customer.name) {
+                    let known = Customer { expires: *expires, ..customer.clone() };
+                    self.glimpsed.extend(known.code(now).map(|code| known.matter(code)));
+                }
                 continue;
             }
+            self.read.insert(customer.name.clone(), customer.expires);
             let matter = customer.code(now).map(|code| customer.matter(code));
             if is_whole {
                 self.seen.extend(matter.clone());
