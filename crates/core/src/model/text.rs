@@ -39,7 +39,7 @@ pub fn safe_text(text: &str) -> String {
 ///
 /// In double quotes it is one word in POSIX shells, in PowerShell and in the command prompt alike. What one
 /// of them obeys even there stands in single quotes, as POSIX shells take it: such texts are paths and
-/// branches of this machine. What others name is put into a command only where it is [`is_pasteable`].
+/// branches of this machine. What others name is put into a command only where it is `is_pasteable`.
 pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/+@:=-".contains(c);
     // PowerShell takes the typographic ones for quotation marks as well.
