@@ -87,10 +87,14 @@ pub(super) struct Figures {
     pub(super) wakes: u64,
 }
 
-pub(super) struct Board {
-    shown: Mutex<Arc<Shown>>,
-    figures: Mutex<Figures>,
+/// What stands on the board. A run that ends puts up all of it at once: nobody is told "ready" beside a
+/// page that still says that nothing was read.
+struct Posted {
+    shown: Arc<Shown>,
+    figures: Figures,
 }
+
+pub(super) struct Board(Mutex<Posted>);
 
 /// What the loop knows of the clock when it writes something on the board.
 #[derive(Clone, Copy)]
@@ -101,45 +105,43 @@ pub(super) struct Now {
 
 impl Board {
     pub(super) fn new(now: Now) -> Self {
-        let shown = Shown::of(None, Vec::new());
+        let shown = Arc::new(Shown::of(None, Vec::new()));
         let runs = ["done", "partial", "failed"].map(|name| (name, 0)).into();
-        Self {
-            shown: Mutex::new(Arc::new(shown)),
-            figures: Mutex::new(Figures {
-                started: now.at,
-                runs,
-                failing: 0,
-                failing_since: None,
-                last_success: None,
-                last_success_elapsed: None,
-                last_took: None,
-                running_since: None,
-                next: None,
-                wakes: 0,
-            }),
-        }
+        let figures = Figures {
+            started: now.at,
+            runs,
+            failing: 0,
+            failing_since: None,
+            last_success: None,
+            last_success_elapsed: None,
+            last_took: None,
+            running_since: None,
+            next: None,
+            wakes: 0,
+        };
+        Self(Mutex::new(Posted { shown, figures }))
     }
 
     pub(super) fn shown(&self) -> Arc<Shown> {
-        Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+        self.with(|posted| Arc::clone(&posted.shown))
     }
 
     pub(super) fn figures(&self) -> Figures {
-        self.with(|figures| figures.clone())
+        self.with(|posted| posted.figures.clone())
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Figures) -> T) -> T {
-        act(&mut self.figures.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, act: impl FnOnce(&mut Posted) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn woken(&self) {
-        self.with(|figures| figures.wakes += 1);
+        self.with(|posted| posted.figures.wakes += 1);
     }
 
     pub(super) fn begins(&self, now: Now) {
-        self.with(|figures| {
-            figures.running_since = Some(now.elapsed);
-            figures.next = None;
+        self.with(|posted| {
+            posted.figures.running_since = Some(now.elapsed);
+            posted.figures.next = None;
         });
     }
 
@@ -147,46 +149,48 @@ impl Board {
     pub(super) fn ends(&self, round: Round, now: Now, interval: Duration, chance: f64) -> Duration {
         let is_partial = round.is_partial();
         let mut need = round.status.as_ref().map_or(Need::Usual, schedule::need);
-        let wait = self.with(|figures| {
-            if let Some(began) = figures.running_since.take() {
-                figures.last_took = Some(now.elapsed.saturating_sub(began));
+        let mut figures = self.figures();
+        if let Some(began) = figures.running_since.take() {
+            figures.last_took = Some(now.elapsed.saturating_sub(began));
+        }
+        let outcome = match round.failed {
+            Some(cause) => {
+                figures.failing = figures.failing.saturating_add(1);
+                let since = figures.failing_since.map_or(now.at, |(since, _)| since);
+                figures.failing_since = Some((since, cause));
+                need = Need::Failed(figures.failing);
+                "failed"
             }
-            let outcome = match round.failed {
-                Some(cause) => {
-                    figures.failing = figures.failing.saturating_add(1);
-                    let since = figures.failing_since.map_or(now.at, |(since, _)| since);
-                    figures.failing_since = Some((since, cause));
-                    need = Need::Failed(figures.failing);
-                    "failed"
-                }
-                None => {
-                    figures.failing = 0;
-                    figures.failing_since = None;
-                    figures.last_success = Some(now.at);
-                    figures.last_success_elapsed = Some(now.elapsed);
-                    if is_partial { "partial" } else { "done" }
-                }
-            };
-            *figures.runs.entry(outcome).or_default() += 1;
-            let wait = schedule::wait(interval, need, chance);
-            let took = figures.last_took.unwrap_or_default().as_millis();
-            let (took_ms, wait_s) = (took, wait.as_secs());
-            match round.wrong() {
-                Some(why) => tracing::warn!(outcome, took_ms, wait_s, "a run ended: {why}"),
-                None => tracing::info!(outcome, took_ms, wait_s, "a run ended"),
+            None => {
+                figures.failing = 0;
+                figures.failing_since = None;
+                figures.last_success = Some(now.at);
+                figures.last_success_elapsed = Some(now.elapsed);
+                if is_partial { "partial" } else { "done" }
             }
-            figures.next = chrono::Duration::from_std(wait).ok().map(|wait| now.at.plus(wait));
-            wait
+        };
+        *figures.runs.entry(outcome).or_default() += 1;
+        let wait = schedule::wait(interval, need, chance);
+        let took = figures.last_took.unwrap_or_default().as_millis();
+        let (took_ms, wait_s) = (took, wait.as_secs());
+        match round.wrong() {
+            Some(why) => tracing::warn!(outcome, took_ms, wait_s, "a run ended: {why}"),
+            None => tracing::info!(outcome, took_ms, wait_s, "a run ended"),
+        }
+        figures.next = chrono::Duration::from_std(wait).ok().map(|wait| now.at.plus(wait));
+        let shown = Arc::new(self.shows(round, &figures));
+        self.with(|posted| {
+            // It may have been woken in the meantime.
+            figures.wakes = posted.figures.wakes;
+            *posted = Posted { shown, figures };
         });
-        self.show(round);
         wait
     }
 
     /// What was read last stays while nothing newer was read.
-    fn show(&self, round: Round) {
+    fn shows(&self, round: Round, figures: &Figures) -> Shown {
         let mut reading = self.shown().reading.clone();
         let mut notices = Vec::new();
-        let figures = self.figures();
         if let Some((since, cause)) = figures.failing_since {
             let who = match cause {
                 Cause::Git => "Git, which has the fleet and its ledger, has not been read",
@@ -221,8 +225,7 @@ impl Board {
                 Err(error) => notices.push(sentence(&error)),
             }
         }
-        let shown = Arc::new(Shown::of(reading, notices));
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+        Shown::of(reading, notices)
     }
 
     /// Whether what stands here can be relied on: something was read, and where runs fail since, not

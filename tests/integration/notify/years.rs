@@ -529,48 +529,74 @@ impl Years {
     /// Why sinks were not all told the same: one that takes nothing is told of one message only, so it
     /// never hears of what came and went until it takes them again, nor of a reminder of those days; and
     /// people are not told that a stage is over whose next one they were told of. Nothing else differs.
+    /// A sink that missed a life counts the next ones from one less, so that lives are compared by day.
     fn compare(&mut self, steps: &Steps<'_>) {
-        let sinks: BTreeSet<&str> = steps.keys().map(|(sink, _, _)| sink.as_str()).collect();
-        let sinks: Vec<&str> = sinks.into_iter().filter(|sink| *sink != tickets::SINK).collect();
-        let of_all: BTreeSet<(&str, &str)> =
-            steps.keys().map(|(_, key, step)| (key.as_str(), step.as_str())).collect();
-        let (mut silent, mut overtaken) = (0, 0);
-        for (sink, (key, step)) in
-            sinks.iter().flat_map(|sink| of_all.iter().map(move |step| (*sink, *step)))
+        let mut lives: BTreeMap<(&str, &str), BTreeMap<u32, Life<'_>>> = BTreeMap::new();
+        for ((sink, key, step), lines) in
+            steps.iter().filter(|((sink, ..), _)| sink != tickets::SINK)
         {
-            let at = |sink: &str, step: &str| {
-                steps.get(&(sink.to_owned(), key.to_owned(), step.to_owned()))
-            };
-            if at(sink, step).is_some() {
-                continue;
+            let (word, time) = step.rsplit_once('-').unwrap();
+            let of_key = lives.entry((sink, key)).or_default();
+            let life = of_key.entry(time.parse().unwrap()).or_default();
+            let day = DateTime::parse_from_rfc3339(&day_of(lines[0])).unwrap().to_utc();
+            assert!(life.insert(word, day).is_none(), "{sink}: {step} of {key}");
+        }
+        let sinks: BTreeSet<&str> = lives.keys().map(|(sink, _)| *sink).collect();
+        let stages = ["renewal-due", "critical", "expired"];
+        let (mut silent, mut overtaken) = (0, 0);
+        for ((other, key), of_other) in &lives {
+            for sink in sinks.iter().filter(|sink| *sink != other) {
+                for life in of_other.values() {
+                    let (from, to) = span(life);
+                    let of_sink = lives.get(&(*sink, *key)).into_iter().flat_map(BTreeMap::values);
+                    let at_once: Vec<&Life<'_>> = of_sink
+                        .filter(|one| {
+                            let (began, ended) = span(one);
+                            began <= to && from <= ended
+                        })
+                        .collect();
+                    for word in life.keys() {
+                        if at_once.iter().any(|one| one.contains_key(word)) {
+                            continue;
+                        }
+                        if *word == "resolved" && *sink == "mail" && !at_once.is_empty() {
+                            let code = key.split('/').nth(3).unwrap();
+                            let mut later =
+                                stages.iter().skip_while(|stage| **stage != code).skip(1);
+                            let is_told = |stage: &&str| {
+                                let key =
+                                    key.replacen(&format!("/{code}/"), &format!("/{stage}/"), 1);
+                                lives.keys().any(|(_, known)| *known == key)
+                            };
+                            if later.any(|stage| is_told(&stage)) {
+                                overtaken += 1;
+                                continue;
+                            }
+                        }
+                        // The run of a day on which the sink is back may have been killed.
+                        let mut downs = self.downs.iter().filter(|(one, _)| one == sink);
+                        let is_down =
+                            downs.any(|(_, day)| (from - Days::new(1)..=to).contains(day));
+                        assert!(
+                            is_down,
+                            "{sink} took all, and was not told {word} of {key} from {from}"
+                        );
+                        silent += 1;
+                    }
+                }
             }
-            let (word, time) = (step.split('-').next().unwrap(), step.rsplit('-').next().unwrap());
-            if word == "resolved" && at(sink, &format!("raised-{time}")).is_some() {
-                let code = key.split('/').nth(3).unwrap();
-                let stages = ["renewal-due", "critical", "expired"];
-                let later = stages.iter().skip_while(|stage| **stage != code).skip(1);
-                let mut later =
-                    later.map(|one| key.replacen(&format!("/{code}/"), &format!("/{one}/"), 1));
-                let is_overtaken = later.any(|key| of_all.contains(&(key.as_str(), "raised-1")));
-                assert!(sink == "mail" && is_overtaken, "{sink} was not told {step} of {key}");
-                overtaken += 1;
-                continue;
-            }
-            let day = |step: String| {
-                let told = sinks.iter().filter_map(|other| Some(day_of(at(other, &step)?[0])));
-                told.min().map(|day| DateTime::parse_from_rfc3339(&day).unwrap().to_utc())
-            };
-            // The run of a day on which the sink is back may have been killed.
-            let from = day(format!("raised-{time}")).unwrap() - Days::new(1);
-            let to = day(format!("resolved-{time}")).unwrap_or(DateTime::<Utc>::MAX_UTC);
-            let is_down =
-                self.downs.iter().any(|(one, day)| *one == sink && (from..=to).contains(day));
-            assert!(is_down, "{sink} took all, and was not told {step} of {key}");
-            silent += 1;
         }
         self.counts.insert("steps that a silent sink never heard of", silent);
         self.counts.insert("ends of a stage that the next one overtook", overtaken);
     }
+}
+
+/// The steps of one life of a matter at a sink, each with the day of its telling.
+type Life<'a> = BTreeMap<&'a str, DateTime<Utc>>;
+
+/// From when to when it was told as so.
+fn span(life: &Life<'_>) -> (DateTime<Utc>, DateTime<Utc>) {
+    (life["raised"], life.get("resolved").copied().unwrap_or(DateTime::<Utc>::MAX_UTC))
 }
 
 /// The day by which a line of the notes was judged.
