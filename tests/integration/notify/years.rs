@@ -456,8 +456,17 @@ impl Years {
         let by_not_reading = self.record(&lines, &mails);
         assert_eq!(by_not_reading, 0, "resolved on a day on which the tenant did not answer");
         if let Some((alerts, _)) = &self.alerts {
-            let is_open = open.values().filter(|open| **open).count();
-            assert_eq!(alerts.active().len(), is_open, "{:?}", alerts.active());
+            let stands = alerts.alerts().unwrap();
+            let stands: Vec<&str> =
+                stands.iter().filter_map(|one| one["labels"]["key"].as_str()).collect();
+            let is_open = open.iter().filter(|(_, open)| **open).map(|(key, _)| key.as_str());
+            let distinct: BTreeSet<&str> = stands.iter().copied().collect();
+            assert_eq!(
+                distinct,
+                is_open.collect(),
+                "what stands at Alertmanager, and what is open"
+            );
+            assert_eq!(stands.len(), distinct.len(), "each once: {stands:?}");
         }
         self.counts.insert("messages at the webhook", unique.len());
         self.counts.insert("sent to the webhook again after a kill", again);

@@ -104,7 +104,12 @@ fn is_so_on_any_day(matter: &Matter) -> bool {
     ProblemCode::ALL.iter().any(|code| Cause::Unobserved(*code).code() == matter.code)
 }
 
-/// What stands open at a sink that forgets what it is not told again, and what ended in the last day.
+/// For so many days a sink that forgets is told again that a matter ended. Another run that had read what
+/// was so before may tell it once more that the matter stands, and the next runs may not come so far.
+const ENDS_AGAIN: i64 = 7;
+
+/// What stands open at a sink that forgets what it is not told again, and what ended in the last days.
+/// What this run shows to be over, and another one is about to tell as such, is neither.
 pub fn standing(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Message> {
     let at = AtSink::new(input, sink);
     let mut told: BTreeMap<TenantId, Vec<Told>> = BTreeMap::new();
@@ -114,7 +119,7 @@ pub fn standing(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Message> {
             continue;
         };
         let Ok(step) = last.step.parse::<Step>() else { continue };
-        if step.is_last() && input.now.since(last.on) > Duration::days(1) {
+        if step.is_last() && input.now.since(last.on) > Duration::days(ENDS_AGAIN) {
             continue;
         }
         let severity = (thread.iter())
@@ -128,6 +133,10 @@ pub fn standing(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Message> {
         let told_so =
             |matter: Matter| Matter { severity: severity.unwrap_or(matter.severity), ..matter };
         let Some(matter) = matter.map(told_so) else { continue };
+        let is_absent = !at.list.contains_key(place);
+        if is_absent && !step.is_last() && at.end(place.0, &matter, step.time()).is_some() {
+            continue;
+        }
         former.extend(at.under_former_names(place.0, thread, &matter, step.time()));
         told.entry(place.0).or_default().push(Told { matter, step });
     }
