@@ -104,32 +104,42 @@ fn one_sitting_has_each_account_once_at_each_portal_and_enrollment_tokens_last()
     run(&clone, &["renew", "contoso", "--by-account"]).ends_with(64);
 }
 
-#[test]
-fn what_was_created_instead_of_renewed_goes_back_by_one_reviewed_branch() {
+/// A customer whose push certificate was recorded, and is another one now, or none; with the topic that
+/// devices know.
+fn replaced(by: impl FnOnce(&World) -> Option<Issued>) -> (Hub, String) {
     let hub = hub(&["contoso"]);
-    let clone = admin(&hub, "admin");
     let known = topic(&hub.world, "contoso");
     hub.clone("applier", &[]).run(&["apply"]).ends_with(0);
-    let created = hub.world.issue(None, 364);
-    let state = hub.world.state();
-    state.set_push(tenant_id("contoso"), Some(pushed("contoso", &created))).unwrap();
+    let now = by(&hub.world).map(|issued| pushed("contoso", &issued));
+    hub.world.state().set_push(tenant_id("contoso"), now).unwrap();
+    (hub, known)
+}
 
+/// What the sheet of the way back says, and the certificate that Apple then makes of its request.
+fn restored(hub: &Hub, clone: &Clone<'_>, known: &str) -> (Run, PathBuf) {
     let out = text(&hub.world.path("")).to_owned();
-    run(&clone, &["renew", "contoso/push", "--restore", "--out", &out])
-        .ends_with(0)
+    let sheet = run(clone, &["renew", "contoso/push", "--restore", "--out", &out]).ends_with(0);
+    let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
+    let issued = hub.world.simulator().apple().renew(&request, known, Utc::now()).unwrap();
+    (sheet, download(&hub.world, "MDM_contoso.pem", &issued.pem))
+}
+
+#[test]
+fn what_was_created_instead_of_renewed_goes_back_by_one_reviewed_branch() {
+    let (hub, known) = replaced(|world| Some(world.issue(None, 364)));
+    let (clone, created) = (admin(&hub, "admin"), topic(&hub.world, "contoso"));
+    let (sheet, file) = restored(&hub, &clone, &known);
+    sheet
         .says(&format!("details show {known} and press Renew"))
         .says("applecart renew contoso/push --restore --file FILE --push")
         .says("so its reviewer decides:");
-    let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
-    let issued = hub.world.simulator().apple().renew(&request, &known, Utc::now()).unwrap();
-    let file = download(&hub.world, "MDM_contoso.pem", &issued.pem);
     let restore = ["renew", "contoso/push", "--restore", "--file", text(&file), "--push"];
     let proposed = run(&clone, &restore)
         .ends_with(0)
         .says("Bring back the push topic that devices of contoso know");
     assert!(!proposed.stdout.contains("still holds the upload"), "{}", proposed.stdout);
     let tenant = tenant_on(&hub, &branch(&hub));
-    let line = format!("{{hold: topic-change, from: {}, to: {known}, ", created.topic);
+    let line = format!("{{hold: topic-change, from: {created}, to: {known}, ");
     assert!(tenant.contains(&line), "{tenant}");
     run(&clone, &restore).ends_with(0).says("the branch has this very change already");
 
@@ -140,19 +150,12 @@ fn what_was_created_instead_of_renewed_goes_back_by_one_reviewed_branch() {
 
 #[test]
 fn what_was_deleted_comes_back_with_the_topic_that_devices_know_and_needs_no_line() {
-    let hub = hub(&["contoso"]);
+    let (hub, known) = replaced(|_| None);
     let clone = admin(&hub, "admin");
-    let known = topic(&hub.world, "contoso");
-    hub.clone("applier", &[]).run(&["apply"]).ends_with(0);
-    hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
-    let out = text(&hub.world.path("")).to_owned();
-    run(&clone, &["renew", "contoso/push", "--restore", "--out", &out])
-        .ends_with(0)
+    let (sheet, file) = restored(&hub, &clone, &known);
+    sheet
         .says("at once: Intune has no push certificate")
         .says("applecart renew contoso/push --restore --file FILE --push");
-    let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
-    let issued = hub.world.simulator().apple().renew(&request, &known, Utc::now()).unwrap();
-    let file = download(&hub.world, "MDM_contoso.pem", &issued.pem);
     run(&clone, &["renew", "contoso/push", "--restore", "--file", text(&file), "--push"])
         .ends_with(0)
         .says("Bring back the push certificate of contoso until");
@@ -164,18 +167,9 @@ fn what_was_deleted_comes_back_with_the_topic_that_devices_know_and_needs_no_lin
 
 #[test]
 fn without_restore_the_line_is_left_to_a_person() {
-    let hub = hub(&["contoso"]);
+    let (hub, known) = replaced(|world| Some(world.issue(None, 364)));
     let clone = admin(&hub, "admin");
-    let known = topic(&hub.world, "contoso");
-    hub.clone("applier", &[]).run(&["apply"]).ends_with(0);
-    let created = hub.world.issue(None, 364);
-    let state = hub.world.state();
-    state.set_push(tenant_id("contoso"), Some(pushed("contoso", &created))).unwrap();
-    let out = text(&hub.world.path("")).to_owned();
-    run(&clone, &["renew", "contoso/push", "--restore", "--out", &out]).ends_with(0);
-    let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
-    let issued = hub.world.simulator().apple().renew(&request, &known, Utc::now()).unwrap();
-    let file = download(&hub.world, "MDM_contoso.pem", &issued.pem);
+    let (_, file) = restored(&hub, &clone, &known);
     run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"])
         .ends_with(0)
         .says("still holds the upload (topic-change");

@@ -368,17 +368,29 @@ impl LedgerEntry {
         author: &Author,
         body: EntryBody,
     ) -> Self {
+        Self::by(author.clone(), at, name, token.into(), body)
+    }
+
+    /// The same of an author that nobody else needs.
+    pub(crate) fn by(
+        author: Author,
+        at: Timestamp,
+        name: TenantName,
+        token: Option<TokenRef>,
+        body: EntryBody,
+    ) -> Self {
+        let Author { run, clone, actor } = author;
         Self {
             at,
             name,
-            token: token.into(),
+            token,
             rev: None,
             before: None,
             after: None,
             location_id: None,
-            run: author.run.clone(),
-            clone: author.clone.clone(),
-            actor: author.actor.clone(),
+            run,
+            clone,
+            actor,
             body,
         }
     }

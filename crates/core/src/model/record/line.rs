@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Cause, EntryBody, Event, Evidence, FileRef, LedgerEntry, Notice, Record, Telling,
-    TicketLink, Write, Written,
+    Actor, Author, Cause, EntryBody, Event, Evidence, FileRef, LedgerEntry, Notice, Record,
+    Telling, TicketLink, Write, Written,
 };
 use crate::model::{BlobId, Facts, LocationId, Sha256, TenantName, Timestamp, TokenRef};
 
@@ -137,21 +137,8 @@ impl ToldFields {
         if token.is_none() && event != Telling::Notified {
             return None;
         }
-        let body = EntryBody::Told { event, notice };
-        let (before, location_id) = (None, None);
-        let entry = LedgerEntry {
-            at,
-            name,
-            token,
-            rev,
-            before,
-            after,
-            location_id,
-            run,
-            clone,
-            actor,
-            body,
-        };
+        let (body, author) = (EntryBody::Told { event, notice }, Author { run, clone, actor });
+        let entry = LedgerEntry { rev, after, ..LedgerEntry::by(author, at, name, token, body) };
         Some(entry.at_place(seq, prev))
     }
 }
