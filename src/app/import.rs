@@ -136,18 +136,19 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
     let asked = targets.read.iter().map(|target| (target.name.clone(), request(target, &loaded)));
     let asked = asked.collect();
     let live = super::block_on(session::read_each(context, &connector, asked))?;
-    let planned = if targets.read.iter().any(|target| target.there.is_some()) {
+    let (planned, known) = if targets.read.iter().any(|target| target.there.is_some()) {
         let session::Past { known, history, .. } = session::past(&loaded, context, Which::Shared)?;
         let session = Session::new(context, &loaded, &all, (&known, &history));
-        session.make(&live, plan::Source::Live)?.plan.tenants
+        (session.make(&live, plan::Source::Live)?.plan.tenants, known.ok())
     } else {
-        Vec::new()
+        (Vec::new(), None)
     };
     let skip_empty = matches!(options.source, ImportSource::Customers(_));
     if let Some(accept) = &options.accept {
         check_accepted(accept, &options.source, &planned)?;
     }
-    let drafts = Drafts::new(targets, &live, &planned, &source, &loaded.policy, skip_empty);
+    let (policy, past) = (&loaded.policy, known.as_ref());
+    let drafts = Drafts::new(targets, &live, &planned, &source, policy, past, skip_empty);
     if let Some(folder) = &options.live_out {
         snapshots(folder, &live)?;
     }

@@ -67,7 +67,7 @@ impl Work {
         let ids: Vec<_> =
             targets.read.iter().map(|one| (one.name.clone(), one.tenant_id)).collect();
         let source = &self.ground.source;
-        let drafts = Drafts::new(targets, &live, &[], source, &loaded.policy, false);
+        let drafts = Drafts::new(targets, &live, &[], source, &loaded.policy, None, false);
         let files: Vec<_> =
             drafts.drafts.iter().map(|one| (one.path(), one.after.clone())).collect();
         if files.is_empty() {

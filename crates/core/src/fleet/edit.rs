@@ -116,6 +116,7 @@ fn order(kind: Kind) -> &'static [&'static str] {
             "appleId",
             "organization",
             "location",
+            "locationId",
             "country",
             "accountType",
             "automaticallyUpdateApps",

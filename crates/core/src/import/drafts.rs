@@ -7,6 +7,7 @@ use super::targets::{Target, Targets};
 use super::update::Accept;
 use super::{note, update};
 use crate::fleet::{self, Diagnostic, FileBytes, Folder, NewTenant, Policy, Source, is_text};
+use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{
     Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, shell_word,
 };
@@ -54,6 +55,7 @@ impl Drafts {
         planned: &[PlannedTenant],
         source: &Source,
         policy: &Policy,
+        past: Option<&LedgerView>,
         skip_empty: bool,
     ) -> Self {
         let Targets { read, settled, accept, .. } = targets;
@@ -68,7 +70,8 @@ impl Drafts {
             (row.problems, row.unknown) = problems(live);
             let draft = if target.there.is_some() {
                 let planned = planned.get(target.name.as_str()).copied();
-                updated(target, live, planned, source, accept.as_ref(), &mut row)
+                let past = past.map(|view| view.tenant(target.tenant_id));
+                updated(target, live, planned, source, (past, accept.as_ref()), &mut row)
             } else {
                 created(target, live, skip_empty, &mut row)
             };
@@ -250,7 +253,7 @@ fn updated(
     live: &LiveTenant,
     planned: Option<&PlannedTenant>,
     source: &Source,
-    accept: Option<&Accept>,
+    (past, accept): (Option<&TenantLedger>, Option<&Accept>),
     row: &mut ImportedTenant,
 ) -> Option<Draft> {
     row.result = Imported::Unchanged;
@@ -267,7 +270,7 @@ fn updated(
         return None;
     };
     let path = path(&target.name);
-    match update::update(&path, before, tenant, planned, live, accept) {
+    match update::update(&path, before, tenant, planned, live, past, accept) {
         Ok(updated) => {
             row.notes.extend(updated.notes);
             if updated.text == before {

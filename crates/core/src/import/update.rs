@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::entries::{Entries, fields, fields_of, fits};
 use crate::fleet::{self, Change, EditError, NewField, NewValue, Tenant, Token, TokenFile};
+use crate::ledger::TenantLedger;
 use crate::model::{Kind, LiveTenant, LiveToken, Topic, shell_word};
 use crate::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, TokenState, Warning};
 use crate::report::{ImportNote, ImportNoteCode};
@@ -54,11 +55,12 @@ pub(super) fn update(
     tenant: &Tenant,
     planned: &PlannedTenant,
     live: &LiveTenant,
+    past: Option<&TenantLedger>,
     accept: Option<&Accept>,
 ) -> Result<Updated, EditError> {
     let text = text.to_owned();
     let updated = Updated { text, notes: Vec::new(), left: Vec::new(), is_topic_left: false };
-    let mut work = Work { path, tenant, accept, updated };
+    let mut work = Work { path, tenant, past, accept, updated };
     for kind in Kind::ALL {
         let entries: Vec<&Token> =
             tenant.tokens().filter(|entry| entry.token.kind == kind).collect();
@@ -110,6 +112,8 @@ fn reasons(state: &TokenState) -> String {
 struct Work<'a> {
     path: &'a str,
     tenant: &'a Tenant,
+    /// What is recorded of the tenant, where the ledger could be read.
+    past: Option<&'a TenantLedger>,
     accept: Option<&'a Accept>,
     updated: Updated,
 }
@@ -210,6 +214,7 @@ impl Work<'_> {
                     "location" => location,
                     _ => false,
                 });
+                changes.extend(self.location_id(entry));
                 if planned.action == Action::Hold {
                     let detail = format!(
                         "held: not uploaded ({}), which an import does not change. This says more: `applecart plan`",
@@ -221,6 +226,13 @@ impl Work<'_> {
         }
         self.updated.text = fleet::edit(self.path, &self.updated.text, &entry.token, &changes)?;
         Ok(())
+    }
+
+    /// Apple's id of the location, which a run was told when it asked about a file that Intune is proved to
+    /// have had. Written down, a review sees where another one comes into its place.
+    fn location_id(&self, entry: &Token) -> Option<Change> {
+        let known = self.past.filter(|_| entry.location_id.is_none())?.location_id(&entry.token)?;
+        Some(Change::set("locationId", known.as_str()))
     }
 
     /// Whether Intune names the location of a token with a file differently, and that may be Apple's
@@ -399,6 +411,7 @@ fn is_setting(field: &str) -> bool {
 mod tests {
     use super::*;
     use crate::fleet::{Desired, FileBytes, Folder, load_folder};
+    use crate::model::Event;
     use crate::plan::world::{OTHER_TOPIC, TOPIC, World};
 
     /// What becomes of a tenant file that says this, in a world.
@@ -424,7 +437,8 @@ mod tests {
         }
         let plan = world.plan();
         let planned = &plan.tenants[0];
-        update("tenant.yaml", &text, &world.tenant, planned, &world.live, accept).unwrap()
+        let past = world.ledger.as_ref().ok().map(|view| view.tenant(world.tenant.tenant_id));
+        update("tenant.yaml", &text, &world.tenant, planned, &world.live, past, accept).unwrap()
     }
 
     fn codes(updated: &Updated) -> Vec<ImportNoteCode> {
@@ -512,6 +526,30 @@ mod tests {
         assert_eq!(codes(&updated), [ImportNoteCode::LocationChanged, ImportNoteCode::Held]);
         let detail = &updated.notes[0].detail;
         assert!(detail.contains("renamed") && detail.contains("lost their apps'"), "{detail}");
+    }
+
+    #[test]
+    fn the_id_of_a_location_that_a_run_learnt_is_written_down_beside_the_file() {
+        let id = "00000000-1111-2222-3333-444444444444";
+        let learnt = |start: fn() -> World| {
+            let mut world = start();
+            let line = world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-21T11:00:00Z");
+            line.location_id = Some(id.parse().unwrap());
+            world
+        };
+        let line = format!("    location: London\n    locationId: '{id}'\n");
+        let written = updated(learnt(World::vpp), &london("London", ""));
+        assert!(written.text.contains(&line), "{}", written.text);
+        assert_eq!(codes(&written), []);
+        let theirs = "    locationId: 99999999-1111-2222-3333-444444444444\n";
+        let kept = updated(learnt(World::vpp), &london("London", theirs));
+        assert!(kept.text.contains(theirs) && !kept.text.contains(id), "{}", kept.text);
+        assert!(!updated(World::vpp(), &london("London", "")).text.contains("locationId"));
+        // Another hand brought another credential, and nobody asked Apple about that.
+        let mut world = learnt(World::vpp);
+        world.live_vpp(|live| live.expires = Some(crate::plan::world::at("2027-11-25T10:00:00Z")));
+        let adopted = updated(world, &london("London", ""));
+        assert!(!adopted.text.contains("locationId"), "{}", adopted.text);
     }
 
     #[test]
