@@ -164,6 +164,7 @@ pub fn run(
         };
         let applied = apply::apply(&checked, &tools).await;
         let closed = writer.close().await;
+        session::remember_deaths(context, &loaded, &at_apple.said());
         let mut report = applied?;
         let closed = closed?;
         report.ledger_head = closed.head.clone();

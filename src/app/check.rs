@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 
 use super::session::{self, Loaded, Past, Tree, Which};
 use super::{AppError, Context, Reach, keys};
+use applecart_core::apple::location::Answer;
 use applecart_core::apple::vpp;
 use applecart_core::fleet::{CheckWithApple, Desired, Policy, Tenant, Token};
 use applecart_core::ledger::TenantLedger;
@@ -27,7 +28,8 @@ pub struct Options {
     pub identities: Vec<PathBuf>,
 }
 
-/// Opens every sealed VPP token of the selected tenants, and asks Apple about it. Writes nothing.
+/// Opens every sealed VPP token of the selected tenants, and asks Apple about it. Writes nothing but
+/// into the clone's memory: a later run without the key tells which of them are dead.
 pub fn run(context: &Context, options: &Options) -> Result<AppleCheck, AppError> {
     let identities = keys::available(context, &options.identities)?;
     let loaded = session::load(context, Tree::Commit, Reach::Remote, &options.selection)?;
@@ -53,8 +55,10 @@ pub fn run(context: &Context, options: &Options) -> Result<AppleCheck, AppError>
         context,
     };
     let asked = files.into_iter().map(|(tenant, token)| check.one(tenant, token));
-    let asked = futures::stream::iter(asked).buffered(BESIDE).collect();
-    let tokens: Vec<AppleToken> = super::block_on(asked)?;
+    let asked = futures::stream::iter(asked).buffered(BESIDE).collect::<Vec<_>>();
+    let (tokens, said): (Vec<AppleToken>, Vec<Option<_>>) =
+        super::block_on(asked)?.into_iter().unzip();
+    session::remember_deaths(context, &loaded, &said.into_iter().flatten().collect());
     let is_left =
         |one: &&Desired| one.valid().is_none() && options.selection.may_match_invalid(one.name());
     let not_read = loaded.fleet.iter().filter(is_left).map(|one| one.name().to_owned()).collect();
@@ -78,11 +82,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    async fn one(&self, tenant: &Tenant, token: &Token) -> AppleToken {
+    /// What came of asking about a token; and what Apple said, by the SHA-256 of the opened file.
+    async fn one(&self, tenant: &Tenant, token: &Token) -> (AppleToken, Option<(Sha256, Answer)>) {
         let (name, of) = (tenant.name.clone(), token.token.clone());
         let (sha256, text) = match self.open(token) {
             Ok(opened) => opened,
-            Err(why) => return AppleToken::not_opened(name, of, why),
+            Err(why) => return (AppleToken::not_opened(name, of, why), None),
         };
         let answer = self.apple.location(&text).await;
         let nothing = TenantLedger::default();
@@ -97,7 +102,7 @@ impl Check<'_> {
             today: self.context.now().date_time().date_naive(),
         }
         .verdict(&answer);
-        AppleToken::of(name, of, answer, &verdict)
+        (AppleToken::of(name, of, answer.clone(), &verdict), Some((sha256, answer)))
     }
 
     /// The token's text; or why the file does not give one.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::SecondsFormat;
 
+use super::session::Revoked;
 use super::{AppError, files, session};
 use applecart_core::apple::{self, Finding, FindingCode, Inspection, vpp};
 use applecart_core::fleet::{CheckWithApple, Desired, NewAllow, Policy, Tenant, Token};
@@ -326,7 +327,7 @@ impl Download {
         }
         let mut at_apple = Verdict::default();
         if objections.is_empty() {
-            at_apple = self.ask(place, case, judging.asks_apple)?;
+            at_apple = self.ask(place, case, &inspection)?;
             objections.extend(at_apple.holds.iter().map(Objection::of));
         }
         if objections.is_empty() {
@@ -341,16 +342,32 @@ impl Download {
         Err(DownloadError::Refused { inspection: Box::new(inspection), reasons, run }.into())
     }
 
-    /// What Apple says of a VPP token, by the rule that `apply` follows.
+    /// What Apple says of a file, by the rules that `plan` and `apply` follow.
     fn ask(
         &self,
         place: &Place<'_>,
         case: &Case<'_>,
-        asks_apple: bool,
+        inspection: &Inspection,
     ) -> Result<Verdict, AppError> {
-        let read = || vpp::read(self.content.expose()).token;
-        let is_asked = asks_apple && place.token.token.kind == Kind::Vpp;
-        let (Some(apple), Some(token)) = (case.apple.filter(|_| is_asked), read()) else {
+        let is_asked = place.policy.check_with_apple != CheckWithApple::Off;
+        let Some(way) = case.apple.filter(|_| is_asked) else { return Ok(Verdict::default()) };
+        match (place.token.token.kind, &inspection.facts.serial) {
+            (Kind::Push, Some(serial)) => {
+                let list = Revoked::of(way.repo, way.apple, case.now);
+                Ok(Verdict::of_list(super::block_on(list)?.says(serial)))
+            }
+            (Kind::Vpp, _) => self.ask_location(place, case, way.apple),
+            (Kind::Push | Kind::Enrollment, _) => Ok(Verdict::default()),
+        }
+    }
+
+    fn ask_location(
+        &self,
+        place: &Place<'_>,
+        case: &Case<'_>,
+        apple: &Apple,
+    ) -> Result<Verdict, AppError> {
+        let Some(token) = vpp::read(self.content.expose()).token else {
             return Ok(Verdict::default());
         };
         let answer = super::block_on(apple.location(token.expose_text()))?;
@@ -409,6 +426,13 @@ struct Judged {
     location: Option<LocationId>,
 }
 
+/// The way to Apple, and the clone that keeps its list of revoked certificates.
+#[derive(Clone, Copy)]
+pub(super) struct WayToApple<'a> {
+    pub(super) apple: &'a Apple,
+    pub(super) repo: &'a Repo,
+}
+
 /// What a file is judged by.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
@@ -423,7 +447,7 @@ pub(super) struct Case<'a> {
     /// What belongs to which tenant, where the base's history was read.
     pub(super) bindings: Option<&'a Bindings<'a>>,
     /// The way to Apple; `None` where nobody is contacted.
-    pub(super) apple: Option<&'a Apple>,
+    pub(super) apple: Option<WayToApple<'a>>,
     pub(super) now: Timestamp,
     /// Whether it has to be a renewal of what Intune has.
     pub(super) renewal: bool,

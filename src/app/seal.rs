@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::download::{
     self, AskAccount, Brought, Case, Download, DownloadError, DownloadOptions, SealedFile,
+    WayToApple,
 };
 use super::replace::{self, New};
 use super::session::{self, Past, Tree, Which};
@@ -130,7 +131,7 @@ pub fn seal(
         Compare::Intune => Some(session::apple(context)?),
         Compare::Snapshot(_) | Compare::Nothing => None,
     };
-    let apple = apple.as_ref();
+    let apple = apple.as_ref().map(|apple| WayToApple { apple, repo: &repo });
     let case = Case { live, past, recorded, requests, bindings, apple, now, renewal: false };
     let Brought { inspection, doubts, sealed, tenant_file, .. } =
         download.bring(&place, &case, || match &options.sealed {

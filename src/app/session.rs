@@ -28,13 +28,18 @@ pub use loaded::{
 };
 pub use past::{Past, Which, last_seen, open_ledger, open_notes, past, past_in, prove};
 pub use record::Earlier;
+pub use revoked::Revoked;
 pub use unmerged::Unmerged;
 pub(super) use unmerged::say_what_only_this_clone_has;
 
 use super::{AppError, Context, Other, Reach};
+use applecart_core::apple::location::Answer;
 use applecart_core::attention::{self, Attention, CloneState};
+use applecart_core::fleet::Desired;
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::{LiveTenant, Outcome, Reading, TenantId, TenantName, Timestamp};
+use applecart_core::model::{
+    LiveTenant, Outcome, Reading, Sha256, TenantId, TenantName, Timestamp,
+};
 use applecart_core::plan::{
     self, Action, Due, DueWrite, Input, Known, Note, Plan, Planned, Selection, TokenState,
 };
@@ -296,7 +301,8 @@ impl<'a> Session<'a> {
             let tokens: Vec<SeenToken> = read.filter_map(seen).collect();
             let whole = (tenant.observed == plan::Observed::Complete).then_some(now);
             let is_something = whole.is_some() || !tokens.is_empty();
-            let remembered = Remembered { name: tenant.name.clone(), whole, tokens };
+            let name = tenant.name.clone();
+            let remembered = Remembered { name, whole, tokens, ..Remembered::default() };
             is_something.then_some((tenant.tenant_id?, remembered))
         });
         self.loaded.repo.remember_readings(read.collect());
@@ -385,6 +391,22 @@ impl<'a> Session<'a> {
         }
         any
     }
+}
+
+/// Remembers which VPP tokens Apple called dead, for runs that have no key to ask with.
+pub fn remember_deaths(context: &Context, loaded: &Loaded, said: &BTreeMap<Sha256, Answer>) {
+    let now = context.now();
+    let tenants = loaded.fleet.iter().filter_map(Desired::valid);
+    let files = tenants.flat_map(|tenant| {
+        let files = tenant.vpp.iter().filter_map(|token| token.file.as_ref());
+        files.map(move |file| ((tenant.tenant_id, &tenant.name), file.sha256))
+    });
+    let told = files.filter_map(|(tenant, sha256)| match said.get(&sha256)? {
+        Answer::Dead(_) => Some((tenant, sha256, Some(now))),
+        Answer::Alive(_) => Some((tenant, sha256, None)),
+        Answer::Unknown(_) => None,
+    });
+    loaded.repo.remember_deaths(told);
 }
 
 /// The unfinished runs of this clone that are proved dead, because its apply lock is free. Only

@@ -285,6 +285,23 @@ fn a_file_that_intune_has_already_tells_its_location_and_whether_it_died() {
     world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
     world.state().answer_with(&file.text, 9625);
     world.run(&["apply"]).ends_with(3).says("verified").says("dead-at-apple");
+    // Runs of this clone that have no key and ask nobody know of it from then on.
+    let asked = |world: &World| {
+        let requests = world.state().requests();
+        requests.iter().filter(|one| one.path.ends_with("/client/config")).count()
+    };
+    let before = asked(&world);
+    world.key = String::new();
+    let status = ["status", "--format", "json", "--fail-on", "urgent"];
+    let told = world.run(&status).ends_with(9).json();
+    let is_dead = |told: &serde_json::Value| {
+        let tokens = told["tenants"][0]["tokens"].as_array().unwrap().clone();
+        tokens.iter().any(|one| one["healthReasons"] == serde_json::json!(["dead-at-apple"]))
+    };
+    assert!(is_dead(&told), "{told}");
+    world.run(&["status"]).says("Apple says that the VPP token does not work.");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(2);
+    assert_eq!(asked(&world), before);
     let mut fresh = World::new();
     fresh.asks_apple = true;
     fresh.live_of_all_kinds("contoso");

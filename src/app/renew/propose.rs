@@ -3,7 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{BranchOptions, Ground, RenewError};
-use crate::app::download::{self, AskAccount, Brought, Case, Download, DownloadOptions};
+use crate::app::download::{
+    self, AskAccount, Brought, Case, Download, DownloadOptions, WayToApple,
+};
 use crate::app::session::{self, Past, Unknown, clone};
 use crate::app::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
@@ -210,7 +212,7 @@ impl<'a> Bench<'a> {
             recorded: past,
             requests,
             bindings,
-            apple: Some(&self.apple),
+            apple: Some(WayToApple { apple: &self.apple, repo: &self.ground.loaded.repo }),
             now,
             renewal: true,
         };

@@ -10,7 +10,7 @@ use super::loaded::{Loaded, selected};
 use super::revoked::Revoked;
 use crate::app::{AppError, Context, block_on};
 use applecart_core::fleet::{CheckWithApple, Policy, Tenant};
-use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Reading, TenantName};
+use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, TenantName};
 use applecart_core::plan::Selection;
 use applecart_io::apple::{Apple, Place};
 use applecart_io::intune::{Connector, ConnectorOptions, ReadRequest, Turn, Turns};
@@ -130,9 +130,9 @@ pub async fn read_live(
         Some(list.await)
     };
     let (mut live, revoked) = futures::join!(read_each(context, connector, asked), revoked);
-    for tenant in live.values_mut() {
-        if let (Some(revoked), Reading::Present(push)) = (&revoked, &mut tenant.push) {
-            revoked.mark(push);
+    for tenant in selected(&loaded.fleet, selection) {
+        if let (Some(revoked), Some(live)) = (&revoked, live.get_mut(&tenant.name)) {
+            revoked.mark(tenant, live);
         }
     }
     live

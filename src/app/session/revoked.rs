@@ -2,7 +2,8 @@
 
 use applecart_core::apple::location::Silence;
 use applecart_core::apple::revoked::RevocationList;
-use applecart_core::model::{LivePush, Revocation, Serial, Timestamp};
+use applecart_core::fleet::{Tenant, Token};
+use applecart_core::model::{LiveTenant, Reading, Revocation, Serial, Timestamp};
 use applecart_io::apple::Apple;
 use applecart_io::git::Repo;
 
@@ -10,7 +11,7 @@ use applecart_io::git::Repo;
 const LIST: &str = "Apple's list of revoked certificates";
 
 /// What Apple's list says, for a run.
-pub(super) struct Revoked {
+pub struct Revoked {
     /// The newest list that is proved to be Apple's. An outdated one proves what it has all the same.
     list: Option<RevocationList>,
     /// Why a certificate that is not on it may be revoked.
@@ -19,7 +20,7 @@ pub(super) struct Revoked {
 
 impl Revoked {
     /// The list of an earlier run as long as it is current, else the one that Apple has now.
-    pub(super) async fn of(repo: &Repo, apple: &Apple, now: Timestamp) -> Self {
+    pub async fn of(repo: &Repo, apple: &Apple, now: Timestamp) -> Self {
         let authority = match apple.authority().await {
             Ok(authority) => authority,
             Err(silence) => return Self { list: None, doubt: Some(silent(&silence)) },
@@ -44,12 +45,21 @@ impl Revoked {
         }
     }
 
-    /// Notes what the list says of a certificate.
-    pub(super) fn mark(&self, push: &mut LivePush) {
-        push.revocation = self.says(&push.serial);
+    /// Notes what the list says of a tenant's certificates: the one in Intune, and the one in Git.
+    pub(super) fn mark(&self, tenant: &Tenant, live: &mut LiveTenant) {
+        if let Reading::Present(push) = &mut live.push {
+            push.revocation = self.says(&push.serial);
+        }
+        let in_git = tenant.push.as_ref().filter(|push| push.file.is_some());
+        let serial = in_git.and_then(|Token { facts, .. }| facts.serial.clone());
+        live.push_in_git = serial.map(|serial| {
+            let of_list = self.says(&serial);
+            (serial, of_list)
+        });
     }
 
-    fn says(&self, serial: &Serial) -> Revocation {
+    /// What the list says of a certificate.
+    pub fn says(&self, serial: &Serial) -> Revocation {
         match self.list.as_ref().and_then(|list| list.since(serial)) {
             Some(since) => Revocation::Since(since),
             None => self.doubt.clone().unwrap_or(Revocation::No),

@@ -314,6 +314,9 @@ pub struct LiveTenant {
     /// Intune's outstanding push signing request, as Graph gives it; `None` when it is not known.
     /// Only a snapshot has it: reading it from Intune is left to the command that opens a renewal.
     pub push_signing_request: Option<String>,
+    /// What Apple's list of revoked certificates says of the push certificate that lies in Git; `None` where
+    /// nobody asked.
+    pub push_in_git: Option<(Serial, Revocation)>,
     /// How many Apple devices Intune manages; `None` where that is not known, or the application may not
     /// read it.
     pub devices: Option<u64>,
@@ -341,8 +344,17 @@ impl LiveTenant {
             vpp: Reading::NotAsked,
             consent: Reading::NotAsked,
             push_signing_request: None,
+            push_in_git: None,
             devices: None,
             clock_skew: None,
+        }
+    }
+
+    /// Since when Apple's list names the push certificate of this serial number that lies in Git.
+    pub fn revoked_in_git(&self, serial: Option<&Serial>) -> Option<Timestamp> {
+        match &self.push_in_git {
+            Some((listed, Revocation::Since(since))) if Some(listed) == serial => Some(*since),
+            _ => None,
         }
     }
 

@@ -124,8 +124,11 @@ fn whole(input: &Input<'_>, fleet: Fleet) -> Planned {
 
 /// Apple's list is one for all, so one reason stands for all.
 fn revocation_unknown(input: &Input<'_>) -> Option<String> {
-    let pushes = input.live.values().filter_map(|live| live.push.present());
-    pushes.into_iter().find_map(|push| match &push.revocation {
+    let told = input.live.values().flat_map(|live| {
+        let in_intune = live.push.present().map(|push| &push.revocation);
+        in_intune.into_iter().chain(live.push_in_git.as_ref().map(|(_, of_list)| of_list))
+    });
+    told.into_iter().find_map(|of_list| match of_list {
         Revocation::Unknown(why) => Some(why.clone()),
         Revocation::NotAsked | Revocation::No | Revocation::Since(_) => None,
     })

@@ -7,8 +7,8 @@ use super::input::{Input, Known};
 use super::planned::{Due, DueWrite, Note, Noted, Verify};
 use super::settings::{Settings, overlay};
 use super::types::{
-    Action, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Reason, Sync, TokenState,
-    Warning,
+    Action, Expiry, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Reason, Sync,
+    TokenState, Warning,
 };
 use super::watch::{self, Shown};
 use crate::fleet::{CheckWithApple, Tenant, Token};
@@ -198,6 +198,7 @@ impl<'a> OneTenant<'a> {
                     live: shown.live,
                     past,
                     devices_know: shown.devices_know,
+                    revoked: live.revoked_in_git(token.facts.serial.as_ref()),
                     asks_apple: self.input.policy.check_with_apple != CheckWithApple::Off,
                 },
                 file,
@@ -234,6 +235,22 @@ impl<'a> OneTenant<'a> {
         token
     }
 
+    /// What Apple said of the VPP token that Intune has, where a run that had the key asked. Intune's own word
+    /// that it does not work, and its date, say as much.
+    fn died(&self, shown: &Shown<'_>, state: &mut TokenState) {
+        let is_in_intune = matches!(state.sync, Sync::InSync | Sync::Unverified);
+        let is_told = state.expiry == Expiry::Expired
+            || state.health_reasons.contains(&HealthReason::TokenInvalid);
+        let file = shown.entry.and_then(|entry| entry.file.as_ref());
+        let Some(file) = file.filter(|_| is_in_intune && !is_told) else { return };
+        let memory = self.input.memory_of(Some(self.tenant.tenant_id));
+        if let Some(at) = memory.died(file.sha256) {
+            state.health = Health::Failing;
+            state.health_reasons.insert(0, HealthReason::DeadAtApple);
+            state.details.push(format!("Apple said on {at} that this token does not work"));
+        }
+    }
+
     fn finish(&mut self, shown: &Shown<'_>, ruling: Ruling, past: &TenantLedger) -> PlannedToken {
         let Ruling { decision, allows, warnings, details, notes, urgent, retry_after } = ruling;
         let expires = shown.live.and_then(LiveToken::expires);
@@ -244,6 +261,7 @@ impl<'a> OneTenant<'a> {
         token.state.details = details;
         token.state.retry_after = retry_after;
         token.action = decision.action();
+        self.died(shown, &mut token.state);
         if token.action.is_change()
             && let Some(told) = self.redated(shown).and_then(Redated::told)
         {

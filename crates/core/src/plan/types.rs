@@ -60,6 +60,7 @@ crate::code_enum! {
         TokenInvalid = "token-invalid",
         ExternalMdm = "external-mdm",
         DuplicateLocation = "duplicate-location",
+        DeadAtApple = "dead-at-apple",
         TopicChanged = "topic-changed",
         Revoked = "revoked",
         StateUnknown = "state-unknown",

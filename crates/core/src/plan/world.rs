@@ -18,8 +18,8 @@ use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
 use crate::ledger::{FirstTopic, LedgerView};
 use crate::model::{
     Actor, Author, EntryBody, Event, Evidence, Facts, FailureCode, Kind, LedgerEntry,
-    LiveEnrollment, LivePush, LiveTenant, LiveVpp, Reading, Sha256, TenantId, TenantName,
-    Timestamp,
+    LiveEnrollment, LivePush, LiveTenant, LiveVpp, Reading, Revocation, Sha256, TenantId,
+    TenantName, Timestamp,
 };
 use crate::rules::bindings::History;
 use crate::rules::downloads::Downloads;
@@ -214,6 +214,12 @@ impl World {
         if let Reading::Present(push) = &mut self.live.push {
             change(push);
         }
+    }
+
+    /// What Apple's list says of the push certificate in Git.
+    pub fn revoked_in_git(&mut self, of_list: Revocation) {
+        let serial = self.tenant.push.as_ref().and_then(|push| push.facts.serial.clone());
+        self.live.push_in_git = serial.map(|serial| (serial, of_list));
     }
 
     pub fn entry(&mut self) -> &mut Token {

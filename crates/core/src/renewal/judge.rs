@@ -257,6 +257,8 @@ impl Judging<'_> {
             live: self.subject(),
             past: self.past.unwrap_or(&nothing),
             devices_know: devices_know.as_ref(),
+            // Apple is asked where nothing else speaks against the file.
+            revoked: None,
             asks_apple: self.asks_apple,
         })
     }

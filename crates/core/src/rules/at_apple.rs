@@ -1,5 +1,5 @@
-//! What Apple's answer about a VPP token means for its upload: one rule for `seal`, `renew`, `apply`
-//! and `check`.
+//! What Apple's answer about a VPP token, or its list of revoked push certificates, means for an upload: one
+//! rule for `seal`, `renew`, `apply` and `check`.
 //!
 //! A token that Apple calls dead, or that is of another location than the entry, is held in any case.
 //! That Apple gives no answer is told, and holds where the policy asks for an answer.
@@ -12,7 +12,7 @@ use super::codes::Reason;
 use crate::apple::location::{Answer, Death, Location, Silence};
 use crate::fleet::{CheckWithApple, Policy, Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Facts, LocationId, Sha256};
+use crate::model::{Facts, LocationId, Revocation, Sha256, Timestamp};
 
 crate::code_enum! {
     /// Worth knowing of what Apple answered; holds nothing.
@@ -20,6 +20,7 @@ crate::code_enum! {
         LocationUnproved = "location-unproved",
         LocationRenamed = "location-renamed",
         CountryDiffers = "country-differs",
+        RevocationUnknown = "revocation-unknown",
     }
 }
 
@@ -51,6 +52,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What follows from Apple's list of revoked certificates for a push certificate.
+    pub fn of_list(of_list: Revocation) -> Self {
+        match of_list {
+            Revocation::Since(since) => Self { holds: vec![revoked(since)], ..Self::default() },
+            Revocation::Unknown(why) => {
+                let told = format!("{why}. Nothing is held for that");
+                Self { remarks: vec![(Remark::RevocationUnknown, told)], ..Self::default() }
+            }
+            Revocation::No | Revocation::NotAsked => Self::default(),
+        }
+    }
+
     /// The remarks, each with its code in front.
     pub fn told(&self) -> impl Iterator<Item = String> {
         self.remarks.iter().map(|(remark, told)| format!("{remark}: {told}"))
@@ -214,6 +227,17 @@ impl Asked<'_> {
             Hold::releasable(Reason::WrongLocation, change, detail)
         })
     }
+}
+
+/// Apple took back the push certificate that is to be uploaded. That the list cannot be had is told, and
+/// holds nothing.
+pub fn revoked(since: Timestamp) -> Hold {
+    Hold::firm(
+        Reason::Revoked,
+        format!(
+            "Apple revoked this push certificate on {since}: uploaded, no device could be reached through it. Renew the same row in Apple's push portal, never Create, and bring the certificate that comes back"
+        ),
+    )
 }
 
 fn dead(death: Death) -> Hold {

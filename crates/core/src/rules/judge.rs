@@ -41,6 +41,8 @@ pub struct Case<'a> {
     pub past: &'a TenantLedger,
     /// Push: the topic that enrolled devices know.
     pub devices_know: Option<&'a KnownTopic>,
+    /// Push: since when Apple's list of revoked certificates names this one, where it was asked.
+    pub revoked: Option<Timestamp>,
     /// Whether Apple is asked about a VPP token before it is uploaded.
     pub asks_apple: bool,
 }
@@ -171,8 +173,16 @@ impl Case<'_> {
             Recipient::Fits | Recipient::Unverifiable => None,
         };
         let age = self.live.and_then(|live| self.age(live));
-        let of_file =
-            [self.topic(), age, self.expired(), self.to_come(), self.apple_id(), recipient];
+        let revoked = self.revoked.map(at_apple::revoked);
+        let of_file = [
+            self.topic(),
+            age,
+            self.expired(),
+            revoked,
+            self.to_come(),
+            self.apple_id(),
+            recipient,
+        ];
         let of_key = [self.vanished(), self.lost_key(), self.disputed_request()];
         of_file.into_iter().chain(of_key).flatten().collect()
     }

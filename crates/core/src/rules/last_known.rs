@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{LedgerView, TenantLedger};
-use crate::model::{Record, TenantId, Timestamp, TokenRef};
+use crate::model::{Record, Sha256, TenantId, Timestamp, TokenRef};
 
 /// What a clone remembers of its readings, by tenant.
 pub type Readings = BTreeMap<TenantId, Remembered>;
@@ -23,6 +23,9 @@ pub struct Remembered {
     pub whole: Option<Timestamp>,
     /// The tokens that Intune had when they were read last.
     pub tokens: Vec<SeenToken>,
+    /// When Apple called which VPP token dead, by the SHA-256 of the opened file. Only runs with the key ask.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dead: BTreeMap<Sha256, Timestamp>,
 }
 
 /// A token that Intune was read to have.
@@ -46,6 +49,7 @@ impl Remembered {
         self.name = later.name;
         self.whole = later.whole.or(self.whole);
         self.tokens.extend(later.tokens);
+        self.dead.extend(later.dead);
     }
 }
 
@@ -93,6 +97,12 @@ impl<'a> Memory<'a> {
         let seen = seen.map(|seen| LastKnown { expires: Some(seen.expires), at: seen.at });
         let known = recorded.into_iter().chain(told).chain(seen);
         known.filter(|one| one.at <= self.now).max_by_key(|one| one.at)
+    }
+
+    /// When Apple called the VPP token in this file dead, as far as the clone knows.
+    pub fn died(&self, sha256: Sha256) -> Option<Timestamp> {
+        let died = self.remembered?.dead.get(&sha256).copied();
+        died.filter(|at| *at <= self.now)
     }
 
     /// Every token of which there is a reading.
@@ -180,7 +190,10 @@ mod tests {
 
     #[test]
     fn a_reading_of_the_whole_tenant_forgets_what_is_gone_and_one_of_a_part_does_not() {
-        let of = |whole, tokens| Remembered { name: "contoso".into(), whole, tokens };
+        let of = |whole, tokens| {
+            let (name, dead) = ("contoso".into(), BTreeMap::new());
+            Remembered { name, whole, tokens, dead }
+        };
         let vpp = TokenRef { kind: crate::model::Kind::Vpp, id: Some("1".into()), name: None };
         let day = "2026-11-20T10:00:00Z";
         let vpp = SeenToken { token: vpp, ..seen("2027-01-01T10:00:00Z", day) };

@@ -264,6 +264,7 @@ pub(crate) mod tests {
             live: world.live.only(kind),
             past,
             devices_know: devices_know.as_ref(),
+            revoked: None,
             asks_apple: false,
         };
         verdicts(&case, file, entry.topic())

@@ -25,24 +25,30 @@ pub struct AtApple<'a> {
     apple: &'a Apple,
     /// Whose each location is.
     bindings: &'a Bindings<'a>,
-    /// Of which location each file is, by the SHA-256 of the opened file.
-    found: Mutex<BTreeMap<Sha256, Location>>,
+    /// What it said of each file, by the SHA-256 of the opened file.
+    said: Mutex<BTreeMap<Sha256, Answer>>,
 }
 
 impl<'a> AtApple<'a> {
     pub fn new(apple: &'a Apple, bindings: &'a Bindings<'a>) -> Self {
-        Self { apple, bindings, found: Mutex::default() }
+        Self { apple, bindings, said: Mutex::default() }
     }
 
     fn learn(&self, sha256: Sha256, answer: Answer) {
-        if let Answer::Alive(location) = answer {
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256, location);
-        }
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256, answer);
+    }
+
+    /// What Apple said of each file that it was asked about in this run.
+    pub fn said(self) -> BTreeMap<Sha256, Answer> {
+        self.said.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The location of a file that Apple was asked about.
     pub(super) fn location(&self, sha256: Sha256) -> Option<Location> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&sha256).cloned()
+        match self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&sha256)? {
+            Answer::Alive(location) => Some(location.clone()),
+            Answer::Dead(_) | Answer::Unknown(_) => None,
+        }
     }
 }
 

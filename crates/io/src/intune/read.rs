@@ -120,6 +120,7 @@ pub(super) async fn read(
         vpp,
         consent,
         push_signing_request: None,
+        push_in_git: None,
         devices,
         clock_skew: visit.skew(),
     }

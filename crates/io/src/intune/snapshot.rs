@@ -85,6 +85,7 @@ pub fn parse_snapshot(bytes: &[u8]) -> Result<LiveTenant, SnapshotError> {
         vpp: collection(snapshot.vpp_tokens, Resource::Vpp),
         consent: Reading::NotAsked,
         push_signing_request: snapshot.push_signing_request,
+        push_in_git: None,
         devices: None,
         clock_skew: None,
     })

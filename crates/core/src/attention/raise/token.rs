@@ -388,7 +388,9 @@ impl<'a> OneToken<'a> {
             let told = reason.explained();
             let message = format!("{} {}", told.meaning, told.why);
             let words = match reason {
-                HealthReason::TokenInvalid | HealthReason::Revoked => self.renewal(message, None),
+                HealthReason::TokenInvalid | HealthReason::Revoked | HealthReason::DeadAtApple => {
+                    self.renewal(message, None)
+                }
                 _ => self.advised(message, told.next),
             };
             self.matter(Cause::Failing(*reason), words)

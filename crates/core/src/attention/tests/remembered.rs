@@ -204,7 +204,8 @@ fn reading(world: &World, expires: &str) -> Readings {
     let seen = at("2026-11-21T10:00:00Z");
     let token = SeenToken { token: TokenRef::push(), expires: at(expires), at: seen };
     let whole = Some(seen);
-    let remembered = Remembered { name: "contoso".into(), whole, tokens: vec![token] };
+    let remembered =
+        Remembered { name: "contoso".into(), whole, tokens: vec![token], ..Remembered::default() };
     Readings::from([(world.tenant.tenant_id, remembered)])
 }
 

@@ -53,6 +53,10 @@ super::rows! {
         "The credential has expired.",
         "Apple no longer accepts it, so devices are no longer managed or synced by it. An expired file is never uploaded.",
         "Renew it at Apple, and seal the new file.";
+    "revoked" [Hold Health] Critical ()
+        "Apple revoked the push certificate.",
+        "Apple's list of revoked certificates names it, so no device can be reached through it, whatever its expiry date says.",
+        "Renew the same row in Apple's push portal, never Create. Unless Git has a newer file, run `applecart renew TENANT/TOKEN`.";
     "not-yet-valid" [Hold Refusal] Error ()
         "The certificate becomes valid, or the enrollment token was downloaded, more than ten minutes from now.",
         "Intune and Apple would refuse such a certificate; which of two tokens is newer, such a date does not tell.",
@@ -73,9 +77,9 @@ super::rows! {
         "Another device management system uses this VPP token.",
         "Taking it back ends the licences there.",
         "Ask the customer which system is to have the location: Apple Business brings one of its own, which takes the location once it is started. Remove it in the other one. If it is to be taken back, write `claim: true` on the entry.";
-    "dead-at-apple" [Hold] Critical ()
+    "dead-at-apple" [Hold Health] Critical ()
         "Apple says that the VPP token does not work.",
-        "It has expired, was revoked, or ended with the password of the Apple Account that downloaded it. Intune would take it, and no licence would arrive by it.",
+        "It has expired, was revoked, or ended with the password of the Apple Account that downloaded it. Intune takes it all the same, and no licence arrives by it.",
         "Download a new token at Apple, and bring that file: run `applecart renew TENANT/TOKEN --file FILE`.";
     "location-unproved" [Hold Warning] Error ()
         "Apple gave no answer about the VPP token.",
@@ -143,6 +147,7 @@ crate::code_enum! {
         OlderThanLive = "older-than-live",
         AgeUnknown = "age-unknown",
         Expired = "expired",
+        Revoked = "revoked",
         NotYetValid = "not-yet-valid",
         Rejected = "rejected",
         OrganizationDiffers = "organization-differs",

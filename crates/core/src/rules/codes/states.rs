@@ -86,11 +86,7 @@ super::rows! {
         "Intune calls the credential invalid.",
         "Apple does not accept it any more, whatever its expiry date says. The commonest causes with a VPP token: the Apple Account that downloaded it has another password now, or a newer token was downloaded and never uploaded.",
         "If there is such a newer file, bring it; else renew it at Apple. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
-    "revoked" [Health] Critical ()
-        "Apple revoked the push certificate.",
-        "Apple's list of revoked certificates names it, so no device can be reached through it, whatever its expiry date says.",
-        "Renew the same row in Apple's push portal, never Create. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
-    "revocation-unknown" [Attention] Note ()
+    "revocation-unknown" [Attention Warning] Note ()
         "It is unknown whether Apple revoked a push certificate.",
         "Apple's list of revoked certificates could not be fetched, or does not prove what it says. Nothing is held for that, and a revoked certificate would not be told.",
         "Let this machine reach https://crl.apple.com. If it is to ask Apple nothing, write `checkWithApple: off` in applecart.yaml. To try again, run `applecart status`.";

@@ -12,6 +12,7 @@ use crate::plan::world::{
     NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, TOPIC, World, at, live_vpp, tenant, vpp_entry,
 };
 use crate::plan::{Action, Expiry, Health, HealthReason, Reason, Sync};
+use crate::rules::last_known::Remembered;
 
 /// What happened, in which world, and what must follow for its first token.
 struct Situation {
@@ -806,6 +807,24 @@ situations! {
         world.live_enrollment(|live| live.id = "dep-9".into());
         world.entry().token.id = None;
     } => OutOfSync Upload [];
+    "Apple revoked the push certificate that is to be uploaded": World::renewal, |world| {
+        world.revoked_in_git(Revocation::Since(at("2026-11-20T00:00:00Z")));
+    } => Held Hold [Revoked];
+    "Apple revoked the first push certificate before it was uploaded": World::first_upload, |world| {
+        world.revoked_in_git(Revocation::Since(at("2026-11-20T00:00:00Z")));
+    } => Held Hold [Revoked];
+    "Apple revoked the push certificate, and Intune has it already": World::equal, |world| {
+        let since = Revocation::Since(at("2026-11-20T00:00:00Z"));
+        world.live_push(|live| live.revocation = since.clone());
+        world.revoked_in_git(since);
+    } => InSync None [];
+    "nobody knows whether Apple revoked the push certificate that is to be uploaded": World::renewal, |world| {
+        world.revoked_in_git(Revocation::Unknown("no answer".into()));
+    } => OutOfSync Upload [];
+    "Apple revoked another push certificate than the one that is to be uploaded": World::renewal, |world| {
+        let since = Revocation::Since(at("2026-11-20T00:00:00Z"));
+        world.live.push_in_git = Some(("99".parse().unwrap(), since));
+    } => OutOfSync Upload [];
     "another MDM holds the VPP token, and it is in sync": World::vpp, |world| {
         world.live_vpp(|live| live.state = "assignedToExternalMDM".into());
     } => InSync None [];
@@ -1309,6 +1328,29 @@ fn what_is_wrong_with_a_token_in_sync_is_shown_beside() {
         world.live_enrollment(|live| live.last_sync_error_code = 3);
     });
     assert_eq!(terms, [HealthReason::TermsNotAccepted]);
+}
+
+#[test]
+fn what_apple_called_dead_is_told_of_the_token_in_intune_and_of_no_other() {
+    let health = |start: fn() -> World, died: &str, file: &str, change: fn(&mut World)| {
+        let mut world = start();
+        let dead = [(Sha256::of(file.as_bytes()), at(died))].into();
+        let known = Remembered { dead, ..Remembered::default() };
+        world.readings.insert(world.tenant.tenant_id, known);
+        change(&mut world);
+        let token = world.first();
+        (token.state.health_reasons, token.state.details.concat())
+    };
+    let (yesterday, none) = ("2026-11-21T10:00:00Z", (Vec::new(), String::new()));
+    let (reasons, details) = health(World::vpp, yesterday, "AA", |_| {});
+    assert_eq!(reasons, [HealthReason::DeadAtApple]);
+    assert!(details.contains("Apple said on 2026-11-21"), "{details}");
+    assert_eq!(health(World::vpp, yesterday, "BB", |_| {}), none, "another file");
+    assert_eq!(health(World::vpp, "2030-01-01T00:00:00Z", "AA", |_| {}), none, "another clock");
+    // Intune has last year's file: of that nothing was said.
+    assert_eq!(health(World::vpp_renewal, yesterday, "AA", |_| {}).0, []);
+    let invalid = |world: &mut World| world.live_vpp(|live| live.state = "invalid".into());
+    assert_eq!(health(World::vpp, yesterday, "AA", invalid).0, [HealthReason::TokenInvalid]);
 }
 
 #[test]
