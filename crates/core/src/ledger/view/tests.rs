@@ -3,7 +3,7 @@
 use super::*;
 use crate::fleet::Owned;
 use crate::ledger::testing::{at, draft, failure, intent, sha, tenant, view_of, vpp};
-use crate::model::{FailureCode, LedgerEntry};
+use crate::model::{Facts, FailureCode, LedgerEntry, TokenRef};
 
 fn ledger(drafts: Vec<LedgerEntry>) -> TenantLedger {
     TenantLedger::from_entries(drafts)
