@@ -316,7 +316,7 @@ fn step(words: &[&str], context: &Context, output: &Output) -> Outcome {
         match Cli::try_parse_from(std::iter::once("applecart").chain(words.iter().copied())) {
             Ok(cli) => cli.command,
             Err(error) => {
-                output::usage(&error);
+                output.usage(&error);
                 return Outcome::Usage;
             }
         };

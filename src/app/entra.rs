@@ -3,6 +3,7 @@
 use super::session;
 use super::{AppError, Context, Reach, find_base};
 use applecart_core::fleet::{CredentialKind, Forge};
+use applecart_core::onboard::Stage;
 use applecart_core::report::entra::{Applications, Trusted};
 use applecart_io::git::Repo;
 
@@ -13,6 +14,9 @@ pub struct Options {
     pub host: Option<Forge>,
     /// The numbers by which GitHub knows the repository's owner and the repository.
     pub github_ids: Option<(u64, u64)>,
+    pub stage: Stage,
+    /// Whether the one application that the settings name is the one that uploads.
+    pub uploads: bool,
 }
 
 /// Why the commands cannot be written.
@@ -28,7 +32,7 @@ pub enum EntraError {
     )]
     OtherServer { host: Forge, server: String },
     #[error(
-        "the Git remote's path {path:?} is no repository's on {}: those have letters of ASCII, digits, dots, hyphens and underlines, and Entra would take another one for a pattern or trust nobody",
+        "the Git remote's path {path:?} is no repository's on {}: that has an owner and a name, of letters of ASCII, digits, dots, hyphens and underlines, and Entra would take another one for a pattern or trust nobody",
         name(*.host)
     )]
     NoPath { host: Forge, path: String },
@@ -97,12 +101,15 @@ pub fn applications(context: &Context, options: Options) -> Result<Applications,
         Some(host) => Some(trusted(host, &place, branch, options.github_ids)?),
         None => None,
     };
-    Ok(Applications {
-        cloud: auth.cloud,
-        writer: (!auth.is_placeholder()).then(|| auth.client_id.clone()),
-        reader: auth.reader_client_id.clone(),
-        trusted,
-    })
+    let own = (!auth.is_placeholder()).then(|| auth.client_id.clone());
+    // As for a campaign: one application is enough to watch, and whoever uploads has a second one.
+    let is_taken_for_reader = own.is_some() && auth.reader_client_id.is_none() && !options.uploads;
+    let (writer, reader) = match is_taken_for_reader {
+        true => (None, own),
+        false => (own, auth.reader_client_id.clone()),
+    };
+    let (cloud, stage) = (auth.cloud, options.stage);
+    Ok(Applications { cloud, writer, reader, trusted, stage, is_taken_for_reader })
 }
 
 /// Whose pipelines Entra is to trust: those of the repository on this host.
@@ -118,7 +125,14 @@ fn trusted(
         return Err(EntraError::OtherServer { host, server: server.to_owned() });
     }
     let named = known.map_or(server, |(_, name)| name).to_owned();
-    let is_named = path.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_part = |part: &&str| {
+        !["", ".", "..", ".git"].contains(part)
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    // GitLab's groups have groups.
+    let is_whole = parts.len() == 2 || (host == Forge::Gitlab && parts.len() > 2);
+    let is_named = is_whole && parts.iter().all(is_part);
     let repository = || match path {
         "" => Err(EntraError::NoRepository),
         path if is_named => Ok(path.to_owned()),

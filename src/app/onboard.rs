@@ -19,8 +19,8 @@ use applecart_core::fleet::{Auth, Desired, Policy};
 use applecart_core::import::{Customer, taken};
 use applecart_core::model::{Problem, TenantId};
 use applecart_core::onboard::{
-    self, Added, Campaign, Candidate, CustomerList, Decoded, ListError, Listed, Stage, Standing,
-    Unresolved,
+    self, Added, Campaign, Candidate, CustomerList, Decoded, ListError, Listed, SeenApplication,
+    Stage, Standing, Unresolved,
 };
 use applecart_core::plan::Selection;
 use applecart_core::report::onboard::{ConsentLink, Onboarding};
@@ -120,6 +120,8 @@ pub struct Work {
     /// Tenants of the fleet that sign in with other profiles and so are no part of this campaign, by
     /// profile; `None` is the fleet's default.
     pub elsewhere: BTreeMap<Option<String>, usize>,
+    /// Branches of this clone that the remote does not have, each with its commit.
+    pub unpushed: BTreeMap<String, String>,
     pub notes: Vec<String>,
 }
 
@@ -171,11 +173,12 @@ impl Work {
             stage,
             added: Added::default(),
             elsewhere: BTreeMap::new(),
+            unpushed: BTreeMap::new(),
             notes: Vec::new(),
             ground,
         };
         work.campaign.in_fleet(&work.fleet_ids());
-        work.branches_gone();
+        work.look_for_branches();
         let sought = work.applications.iter().map(Application::sought).collect();
         work.campaign.seek(sought, context.now(), || word(context));
         for what in &options.remove {
@@ -189,18 +192,27 @@ impl Work {
     }
 
     /// Tenants whose pull request was closed and whose branch is deleted are ready again.
-    fn branches_gone(&mut self) {
+    fn look_for_branches(&mut self) {
         let (repo, remote) = (&self.ground.loaded.repo, self.ground.remote.as_deref());
-        let is_there = |branch: &str| repo.find_branch(branch, remote).map(|found| found.is_some());
-        self.notes.extend(match self.campaign.branches_gone(is_there) {
-            Ok(gone) => gone
-                .iter()
-                .map(|branch| {
-                    format!("nobody has the branch {branch} any more, and the fleet does not have its tenants: they are ready again")
-                })
-                .collect(),
-            Err(error) => vec![format!("whether the branches of the campaign are still there is not known: {error}")],
-        });
+        for branch in self.campaign.branches() {
+            match repo.find_branch(&branch, remote) {
+                Ok(Some(found)) => {
+                    if remote.is_some() && !found.at_remote {
+                        self.unpushed.insert(branch, found.commit);
+                    }
+                }
+                Ok(None) => {
+                    self.campaign.branch_is_gone(&branch);
+                    self.notes.push(format!("nobody has the branch {branch}, and the fleet does not have its tenants: they are ready again"));
+                }
+                Err(error) => {
+                    self.notes.push(format!(
+                        "whether the branches of the campaign are still there is not known: {error}"
+                    ));
+                    return;
+                }
+            }
+        }
     }
 
     fn add(&mut self, context: &Context, options: &Options) -> Result<(), AppError> {
@@ -209,14 +221,18 @@ impl Work {
             false => self.campaign.unresolved.iter().map(listed).collect(),
             true => Vec::new(),
         };
-        let again = self.with_ids(context, unresolved)?;
+        let (again, _) = self.with_ids(context, unresolved)?;
         let customers = match &options.source {
             Source::Resume => Vec::new(),
             Source::Fleet => self.of_fleet(),
             Source::Customers { path, encoding } => {
                 let (list, notes) = read_list(path, encoding.as_deref())?;
                 self.notes.extend(notes);
-                self.with_ids(context, list.customers)?
+                let (customers, mistakes) = self.with_ids(context, list.customers)?;
+                if !mistakes.is_empty() {
+                    return Err(OnboardError::List { path: path.clone(), mistakes }.into());
+                }
+                customers
             }
             Source::Tenant(text) => {
                 let mut listed =
@@ -226,14 +242,16 @@ impl Work {
                     Err(_) if onboard::is_domain(text) => listed.domain = Some(text.to_lowercase()),
                     Err(_) => return Err(OnboardError::Tenant(text.clone()).into()),
                 }
-                self.with_ids(context, vec![listed])?
+                self.with_ids(context, vec![listed])?.0
             }
         };
         let named: BTreeSet<TenantId> = customers.iter().map(|one| one.tenant_id).collect();
         let state = || word(context);
-        let taken = taken(&self.ground.source);
-        let again = self.campaign.add(&again, &taken, state);
-        self.added = self.campaign.add(&customers, &taken, state);
+        let own = self.ground.loaded.fleet.iter();
+        let own = own.filter_map(|one| Some((one.tenant_id()?, one.name().to_owned()))).collect();
+        let folders = (&taken(&self.ground.source), &own);
+        let again = self.campaign.add(&again, folders, state);
+        self.added = self.campaign.add(&customers, folders, state);
         self.added.added += again.added;
         self.added.notes.extend(again.notes);
         self.campaign.in_fleet(&self.fleet_ids());
@@ -276,24 +294,35 @@ impl Work {
     }
 
     /// The customers with the ids of their tenants; of a domain, Entra tells it. Where it does not,
-    /// the campaign keeps the domain: the customer is not left out.
-    fn with_ids(&mut self, context: &Context, all: Vec<Listed>) -> Result<Vec<Customer>, AppError> {
-        let Some(application) = self.applications.first() else { return Ok(Vec::new()) };
+    /// the campaign keeps the domain: the customer is not left out. And the lines whose domain is
+    /// another tenant's than their id: a shifted column would bind a customer to another's tenant.
+    fn with_ids(
+        &mut self,
+        context: &Context,
+        all: Vec<Listed>,
+    ) -> Result<(Vec<Customer>, Vec<ListError>), AppError> {
+        let Some(application) = self.applications.first() else { return Ok(Default::default()) };
         let (connector, auth) = (&self.connector, &application.auth);
         let found = async move |one: Listed| {
-            let id = match (one.tenant_id, &one.domain) {
-                (Some(id), _) => Ok(id),
-                (None, Some(domain)) => connector.tenant_of_domain(domain, auth).await,
-                (None, None) => return None,
+            let told = match one.domain.as_deref().filter(|domain| onboard::is_domain(domain)) {
+                Some(domain) => Some(connector.tenant_of_domain(domain, auth).await),
+                None => None,
+            };
+            let id = match (one.tenant_id, told) {
+                (Some(id), told) => Ok((id, told.and_then(Result::ok).filter(|told| *told != id))),
+                (None, told) => told?.map(|id| (id, None)),
             };
             Some((one, id))
         };
         let found = super::block_on(look::many(all, context.parallelism, found))?;
-        let mut customers = Vec::new();
+        let (mut customers, mut mistakes) = (Vec::new(), Vec::new());
         for found in found.into_iter().flatten() {
-            let (Listed { display_name, domain, .. }, id) = found;
+            let (Listed { line, display_name, domain, .. }, id) = found;
             match (id, domain) {
-                (Ok(tenant_id), domain) => {
+                (Ok((listed, Some(other))), Some(domain)) => {
+                    mistakes.push(ListError::DomainOfAnother { line, domain, listed, other });
+                }
+                (Ok((tenant_id, _)), domain) => {
                     if let Some(domain) = &domain {
                         self.campaign.resolved(domain);
                     }
@@ -307,7 +336,8 @@ impl Work {
                 (Err(_), None) => {}
             }
         }
-        Ok(customers)
+        mistakes.sort_by_key(ListError::line);
+        Ok((customers, mistakes))
     }
 
     /// Looks at every tenant that is not on a branch, and was not seen to lack nothing in the fleet.
@@ -384,6 +414,7 @@ impl Work {
             let back = back(&application.auth);
             ConsentLink {
                 client_id: client_id.clone(),
+                duty: application.duty,
                 url: endpoint.admin_consent_of(
                     one.tenant_id,
                     client_id,
@@ -392,16 +423,8 @@ impl Work {
                 ),
             }
         };
-        self.applications.iter().map(link).collect()
-    }
-
-    /// The permissions by id that each application is given.
-    pub fn roles(&self) -> Vec<(String, Vec<&'static str>)> {
-        let of = |one: &Application| {
-            let roles = one.duty.permissions().iter().map(|permission| permission.role);
-            (one.auth.client_id.clone(), roles.collect())
-        };
-        self.applications.iter().map(of).collect()
+        let wanted = self.applications.iter().filter(|of| one.wants(&of.auth.client_id));
+        wanted.map(link).collect()
     }
 
     fn save(&mut self) -> Result<(), AppError> {
@@ -423,11 +446,12 @@ fn told(problem: &Problem) -> String {
 impl Application {
     /// What is looked for in a tenant, as the campaign remembers it.
     fn sought(&self) -> String {
-        let duty = match self.duty {
-            Duty::Reader => "reads",
-            Duty::Writer => "writes",
-        };
-        format!("{} {duty}", self.auth.client_id)
+        format!("{} {}", self.auth.client_id, self.duty)
+    }
+
+    fn seen(&self, standing: Standing, missing: Vec<String>) -> SeenApplication {
+        let client_id = self.auth.client_id.clone();
+        SeenApplication { client_id, duty: self.duty, standing, missing }
     }
 }
 
@@ -495,8 +519,6 @@ fn read_list(path: &Path, encoding: Option<&str>) -> Result<(CustomerList, Vec<S
             "no column of the list was taken for the customers' names, so folders are named after domains or ids. Name that column `Company name`, and give the list again: what has no folder yet is named anew".to_owned(),
         );
     }
-    if list.twice > 0 {
-        notes.push(format!("{} more lines name a tenant that an earlier line has", list.twice));
-    }
+    notes.extend(list.repeated());
     Ok((list, notes))
 }

@@ -1,5 +1,6 @@
 use super::ci::HostName;
 use super::error::CliError;
+use super::onboard::StageName;
 use super::output::Output;
 use crate::app::Context;
 use crate::app::entra::{self, Options};
@@ -28,6 +29,7 @@ enum Command {
     /// runs them. `applecart doctor` compares what a token permits with what its application is for.
     #[command(after_help = "Examples:
   applecart entra app --print
+  applecart entra app --print --for watch
   applecart entra app --print --host gitlab > register.sh
   applecart entra app --print --github-ids 123456/456789")]
     App {
@@ -41,6 +43,13 @@ enum Command {
         /// name them
         #[arg(long, value_name = "OWNER-ID/ID", value_parser = ids)]
         github_ids: Option<(u64, u64)>,
+        /// What the applications are for: to watch, the one that reads is enough
+        #[arg(long = "for", value_name = "STAGE", default_value = "apply")]
+        stage: StageName,
+        /// The one application that applecart.yaml names is the one that uploads; without this it is
+        /// taken for the one that reads
+        #[arg(long)]
+        uploads: bool,
         /// For which shell
         #[arg(long, value_name = "SHELL", default_value = if cfg!(windows) { "powershell" } else { "posix" })]
         shell: ShellName,
@@ -70,8 +79,13 @@ impl From<ShellName> for Shell {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let Command::App { print: _, host, github_ids, shell } = &args.command;
-    let options = Options { host: host.map(Forge::from), github_ids: *github_ids };
+    let Command::App { print: _, host, github_ids, stage, uploads, shell } = &args.command;
+    let options = Options {
+        host: host.map(Forge::from),
+        github_ids: *github_ids,
+        stage: (*stage).into(),
+        uploads: *uploads,
+    };
     let applications = entra::applications(context, options)?;
     output.result(&applications.commands((*shell).into()))?;
     Ok(Outcome::Done)

@@ -2,13 +2,14 @@ use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::output::Output;
 use applecart_core::model::Outcome;
+use applecart_core::onboard::Standing;
 use applecart_core::report;
 use applecart_core::rules::codes::{self, Explanation, Explanations};
 
 /// Say what a code means, why it is raised and what to do
 ///
 /// Codes are the short names in plans, status, findings and errors, such as `topic-change`. Without
-/// a code it lists all of them. Contacts nothing and needs no repository; docs/codes.md has the
+/// a code it lists all of them. It also knows how far tenants are in the table of `onboard`. Contacts nothing and needs no repository; docs/codes.md has the
 /// same text.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
@@ -42,10 +43,28 @@ const FORMATS: Formats<Asked> = Formats(&[
 ]);
 
 pub(super) fn run(args: Args, output: &Output) -> Result<Outcome, CliError> {
-    let wanted = match args.code {
-        None => None,
-        Some(code) => Some(codes::explain(&code).ok_or(CliError::UnknownCode { code })?),
+    let Some(code) = args.code else {
+        args.format.write(&Asked(None), output)?;
+        return Ok(Outcome::Done);
     };
-    args.format.write(&Asked(wanted), output)?;
+    let mut standings = Standing::ALL.iter();
+    let standing = standings.find(|one| one.as_str() == code).map(|one| of_a_campaign(*one));
+    match (codes::explain(&code), standing) {
+        (Some(found), standing) => {
+            args.format.write(&Asked(Some(found)), output)?;
+            // Some word is both, and whoever asks may mean either.
+            standing.iter().for_each(|text| output.note(text));
+        }
+        (None, Some(text)) if args.format.format == Format::Human => {
+            output.result(&format!("{text}\n"))?;
+        }
+        (None, _) => return Err(CliError::UnknownCode { code }),
+    }
     Ok(Outcome::Done)
+}
+
+/// How far a tenant of a campaign is, which is no code.
+fn of_a_campaign(standing: Standing) -> String {
+    let words = standing.words();
+    format!("In the table of `applecart onboard`, {standing} is how far a tenant is: {words}")
 }

@@ -5,8 +5,8 @@ use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::interrupt::Signals;
 use super::output::Output;
-use crate::app::Context;
-use crate::app::onboard::{self, Brought, Options, Source, Work};
+use crate::app::onboard::{self, Brought, OnboardError, Options, Source, Work};
+use crate::app::{AppError, Context};
 use applecart_core::model::{Outcome, shell_word};
 use applecart_core::onboard::Stage;
 use applecart_core::report::onboard::{
@@ -100,7 +100,7 @@ pub(super) struct Args {
 
 /// The stage of the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum StageName {
+pub(super) enum StageName {
     Watch,
     Apply,
 }
@@ -160,6 +160,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     for note in work.notes.iter().chain(&work.added.notes) {
         output.note(&format!("note: {}", escape(note)));
     }
+    for branch in work.unpushed.keys().filter(|_| !args.push) {
+        output.note(&format!("The branch {branch} of an import is in this clone alone, so nobody can merge it. Push it:\n  applecart onboard --import --push"));
+    }
     for (profile, tenants) in &work.elsewhere {
         output.note(&elsewhere(profile.as_deref(), *tenants, args.stage));
     }
@@ -185,15 +188,25 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         work.wait(context)?;
     }
     if args.import {
-        let brought = work.import(context, args.push)?;
-        let outcome = shown(&brought, args, output)?;
+        let earlier = if args.push { work.push_earlier()? } else { Vec::new() };
+        for branch in &earlier {
+            output.note(&format!(
+                "The branch {branch} of an earlier import is pushed. Open a pull request of it"
+            ));
+        }
+        let outcome = match work.import(context, args.push) {
+            Err(AppError::Onboard(OnboardError::NothingReady)) if !earlier.is_empty() => {
+                Outcome::Done
+            }
+            brought => shown(&brought?, args, output)?,
+        };
         return Ok(match not_known(&work.report(context)?, output) {
             0 => outcome,
             _ => Outcome::Partial,
         });
     }
     let report = work.report(context)?;
-    way_out(args, &work, &report, (context, output))?;
+    way_out(args, &report, (context, output))?;
     Ok(match not_known(&report, output) {
         0 => Outcome::Done,
         _ => Outcome::Partial,
@@ -231,7 +244,6 @@ fn not_known(report: &Onboarding, output: &Output) -> usize {
 /// The result, in the way that was asked for.
 fn way_out(
     args: &Args,
-    work: &Work,
     report: &Onboarding,
     (context, output): (&Context, &Output),
 ) -> Result<(), CliError> {
@@ -245,13 +257,11 @@ fn way_out(
         return output.result(&onboard_links(report));
     }
     if let Some(shell) = args.commands {
-        let roles = work.roles();
-        let all = waiting().map(|one| onboard_commands(one, &roles, shell.into()));
+        let all = waiting().map(|one| onboard_commands(one, shell.into()));
         return output.result(&all.collect::<Vec<_>>().join("\n"));
     }
     if let Some(folder) = &args.mail {
-        let letters =
-            waiting().map(|one| (format!("{}.txt", one.name), onboard_mail(one, work.stage)));
+        let letters = waiting().map(|one| (format!("{}.txt", one.name), onboard_mail(one)));
         let written = onboard::write_letters(folder, &context.repo, letters)?;
         let count = plural(written, "letter");
         return output

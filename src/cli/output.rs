@@ -63,6 +63,13 @@ impl Output {
         Ok(Self { copy: Some(Arc::new(copy)), ..self.clone() })
     }
 
+    /// Writes what clap says of a command line, and into the copy what a reader of it has to know.
+    pub(super) fn usage(&self, error: &clap::Error) {
+        usage(error);
+        let text = error.render().to_string();
+        self.copy(&without_commands(&without_secrets(&text)));
+    }
+
     fn copy(&self, text: &str) {
         let Some(mut copy) = self.copy.as_deref() else { return };
         // What is shown is what counts.

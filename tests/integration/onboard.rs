@@ -1,6 +1,8 @@
 //! A campaign from a partner's list to a merged import, against tenants that lack each of the things
 //! that tenants lack.
 
+mod applications;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -10,7 +12,7 @@ use applecart_simulator::{AppRegistration, StateError, Tenant, WRITER_CLIENT_ID,
 use chrono::Utc;
 use serde_json::Value;
 
-use crate::world::{Run, World, finish};
+use crate::world::{Run, World, eventually, finish};
 
 /// How many tenants lack what.
 #[derive(Clone, Copy)]
@@ -501,143 +503,127 @@ fn a_closed_pull_requests_tenants_are_ready_again_once_nobody_has_its_branch() {
     assert_eq!(count(&json(&world, &["--status"]), "proposed"), 2);
 }
 
-#[test]
-fn the_commands_that_register_the_applications_are_this_fleets_and_a_shell_reads_them() {
-    let world = World::new();
-    world.commit("Begin");
-    world.git(&["remote", "add", "origin", "git@github.com:octo/fleet.git"]);
-    let print = |more: &[&str]| -> Run {
-        world.run(&[&["entra", "app", "--print"], more].concat()).ends_with(0)
-    };
-    let run = print(&[]);
-    assert!(run.stdout.contains(&format!("WRITER='{WRITER_CLIENT_ID}'")), "{}", run.stdout);
-    assert!(run.stdout.contains("repo:octo/fleet:environment:production"), "{}", run.stdout);
-    let script = world.path("register.sh");
-    std::fs::write(&script, &run.stdout).unwrap();
-    let mut shell = Command::new("sh");
-    shell.arg("-n").arg(&script);
-    assert_eq!(finish(shell).code, 0);
-    // GitHub may know the repository by its ids, which Entra has to be told.
-    assert!(run.stdout.contains("--github-ids \"$(gh api repos/octo/fleet --jq"), "{}", run.stdout);
-    let known = print(&["--github-ids", "123456/456789"]);
-    for what in ["pull_request", "ref:refs/heads/main", "environment:production"] {
-        let subject = format!("\"subject\":\"repo:octo@123456/fleet@456789:{what}\"");
-        assert!(known.stdout.contains(&subject), "{}", known.stdout);
-    }
-    assert!(!known.stdout.contains("gh api"), "{}", known.stdout);
-    world.run(&["entra", "app", "--print", "--github-ids", "octo/fleet"]).ends_with(64);
-    // A remote is anybody's text; a repository's path is not.
-    for path in ["b\u{2019};touch pwn;\u{2019}", "b';touch pwn;'", "b$(touch pwn)", "b*"] {
-        world.git(&["remote", "set-url", "origin", &format!("https://github.com/octo/{path}")]);
-        for shell in ["posix", "powershell"] {
-            let run = world.run(&["entra", "app", "--print", "--shell", shell]).ends_with(64);
-            run.says("is no repository's on GitHub").says("git remote set-url origin URL");
-        }
-    }
-    world.git(&["remote", "set-url", "origin", "git@github.com:octo/fleet.git"]);
-    // GitLab's pipelines of a repository that is at GitHub do not exist.
-    world.run(&["entra", "app", "--print", "--host", "gitlab"]).ends_with(64).says("on github.com");
-    world.git(&["remote", "set-url", "origin", "https://ghe.msp.example/octo/fleet.git"]);
-    let own = print(&["--host", "github"]);
-    assert!(own.stdout.contains("https://ghe.msp.example/_services/token"), "{}", own.stdout);
-    assert!(!own.stdout.contains("githubusercontent"), "{}", own.stdout);
-    assert!(
-        !own.stdout.contains("--github-ids"),
-        "a server of one's own has names: {}",
-        own.stdout
-    );
-    world.git(&["remote", "set-url", "origin", "git@gitlab.example:octo/fleet.git"]);
-    let power = print(&["--shell", "powershell", "--host", "gitlab"]);
-    assert!(power.stdout.contains("https://gitlab.example\""), "{}", power.stdout);
-    assert!(power.stdout.contains("$writer = "), "{}", power.stdout);
-    assert!(power.stdout.contains("project_path:octo/fleet:ref_type:branch:ref:main"));
-    // Neither a folder on this machine nor no remote at all names a repository of pipelines.
-    world.git(&["remote", "set-url", "origin", "../origin.git"]);
-    for host in ["github", "gitlab"] {
-        let run = world.run(&["entra", "app", "--print", "--host", host]);
-        run.ends_with(64).says("git remote set-url origin URL");
-    }
-    world.git(&["remote", "remove", "origin"]);
-    for host in ["github", "gitlab"] {
-        world.run(&["entra", "app", "--print", "--host", host]).ends_with(64);
-    }
-    // Said by the settings alone it is no other.
-    let text =
-        world.policy("").replace("credential: client-secret", "credential: workload-identity");
-    assert!(text.contains("workload-identity"), "{text}");
-    world.write("applecart.yaml", &text);
-    world.commit("GitLab");
-    world.run(&["entra", "app", "--print"]).ends_with(64).says("git remote add origin URL");
-}
-
-const OTHER: &str = "3f6b0000-0000-4000-8000-000000000009";
-
-/// Gives applecart.yaml another application, as somebody does who corrects a wrong one.
-fn corrected(world: &World) {
-    let path = world.repo().join("applecart.yaml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(WRITER_CLIENT_ID), "{text}");
-    std::fs::write(&path, text.replace(WRITER_CLIENT_ID, OTHER)).unwrap();
+/// The branches of imports here and at the remote, by their names.
+fn branches(world: &World) -> (Vec<String>, Vec<String>) {
+    let names = |text: String| text.lines().map(str::to_owned).collect();
+    let here = world.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/onboard/"]);
+    let there = world.git(&["ls-remote", "--refs", "origin", "refs/heads/onboard/*"]);
+    let there = there.lines().filter_map(|line| line.rsplit_once("refs/heads/"));
+    (names(here), there.map(|(_, name)| name.to_owned()).collect())
 }
 
 #[test]
-fn nobody_is_asked_to_consent_to_an_application_that_the_clones_own_settings_have_replaced() {
-    let scale = Scale { application: 1, consent: 0, roles: 0, intune: 0, ready: 0 };
+fn an_import_that_was_not_pushed_says_so_and_the_same_branch_is_pushed_later() {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 2 };
     let (world, _, tenants) = campaign(scale);
     let list = list(&world, &tenants);
     json(&world, &["--customers", &list]);
-    corrected(&world);
-    let letters = world.path("letters").display().to_string();
-    let ways = [
-        &["--links"][..],
-        &["--mail", &letters],
-        &["--commands", "posix"],
-        &["--commands", "powershell"],
-        &["--listen"],
-    ];
-    let refused = |step: &str| {
-        for way in ways {
-            let run = world.run(&[&["onboard"], way].concat()).ends_with(64);
-            let run = run.says("has other settings than origin/main (`auth`)").says(step);
-            assert!(!run.stdout.contains(WRITER_CLIENT_ID), "{}", run.stdout);
-        }
-        assert!(!std::fs::exists(&letters).unwrap());
-    };
-    let told = |step: &str| {
-        for command in [&["onboard"][..], &["status"], &["doctor"]] {
-            let run = world.run(command);
-            let run = run.says("What is shown goes by those of origin/main").says(step);
-            assert_eq!(run.stderr.matches("has other settings").count(), 1, "{}", run.stderr);
-        }
-    };
-    refused("git commit");
-    told("git commit");
-    world.commit("Correct the application");
-    refused("once it is reviewed");
-    told("once it is reviewed");
-    world.git(&["switch", "--quiet", "--create", "correct"]);
-    refused("git push --set-upstream origin HEAD");
-    // A branch that began before the base's settings changed has no settings of its own.
-    world.git(&["push", "--quiet", "origin", "correct:main"]);
-    world.git(&["switch", "--quiet", "--create", "old", "origin/main~1"]);
-    let run = world.run(&["onboard", "--links"]);
-    assert!(!run.stderr.contains("other settings"), "{}", run.stderr);
-    assert!(!run.stdout.contains(WRITER_CLIENT_ID), "{}", run.stdout);
+    world.run(&["onboard", "--import"]).ends_with(0).says("git push origin");
+    let (here, there) = branches(&world);
+    assert_eq!((here.len(), there.len()), (1, 0));
+    let run = world.run(&["onboard", "--status"]).ends_with(0);
+    let run = run.says("is in this clone alone");
+    let command = "  applecart onboard --import --push";
+    assert!(run.stderr.lines().any(|line| line == command), "{}", run.stderr);
+    let run = world.run(&["onboard", "--import", "--push"]).ends_with(0);
+    run.says("of an earlier import is pushed");
+    assert_eq!(branches(&world), (here.clone(), here));
+    let run = world.run(&["onboard", "--status"]).ends_with(0).says("proposed: 2 tenants");
+    assert!(!run.stderr.contains("in this clone alone"), "{}", run.stderr);
+    world.run(&["onboard", "--import", "--push"]).ends_with(4).says("no tenant of the campaign");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_import_that_was_killed_once_the_remote_had_its_branch_is_not_proposed_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 2 };
+    let (world, _, tenants) = campaign(scale);
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    // The remote has the branch, and its answer stays out until the program is dead.
+    let (hook, go) = (world.path("origin.git/hooks/post-receive"), world.path("go"));
+    let text = format!("#!/bin/sh\nwhile [ ! -e '{}' ]; do sleep 0.1; done\n", go.display());
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, text).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = world.command(&["onboard", "--import", "--push"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the remote has the branch", || branches(&world).1.len() == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::write(&go, "").unwrap();
+    assert_eq!(count(&json(&world, &["--status"]), "proposed"), 2);
+    world.run(&["onboard", "--import", "--push"]).ends_with(4).says("no tenant of the campaign");
+    assert_eq!(branches(&world).1.len(), 1);
 }
 
 #[test]
-fn a_comment_is_no_other_setting_and_without_a_remote_the_commit_counts() {
-    let world = World::new();
-    world.commit("Begin");
-    let path = world.repo().join("applecart.yaml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, format!("{text}# wrong?\n")).unwrap();
-    let run = world.run(&["entra", "app", "--print"]).ends_with(0);
-    assert!(!run.stderr.contains("other settings"), "{}", run.stderr);
-    corrected(&world);
-    let run = world.run(&["entra", "app", "--print"]).ends_with(0);
-    let run = run.says("has other settings than the last commit (`auth`)").says("git commit");
-    assert!(!run.stdout.contains(OTHER), "{}", run.stdout);
+fn a_line_with_the_id_of_one_tenant_and_the_domain_of_another_binds_nobody() {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 2 };
+    let (world, _, tenants) = campaign(scale);
+    for (tenant, name) in tenants.iter().zip(["alpha", "beta"]) {
+        let domain = |tenant: &mut Tenant| {
+            tenant.domains = vec![format!("{name}.onmicrosoft.com")];
+            Ok::<_, StateError>(())
+        };
+        world.state().change(tenant.tenant_id, domain).unwrap();
+    }
+    let path = world.path("list.csv");
+    let (one, two) = (tenants[0].tenant_id, tenants[1].tenant_id);
+    let list = |domains: [&str; 2]| {
+        let [a, b] = domains.map(|name| format!("{name}.onmicrosoft.com"));
+        let text = format!("Name,Microsoft ID,Domain\nAlpha,{one},{a}\nBeta,{two},{b}\n");
+        std::fs::write(&path, text).unwrap();
+        world.run(&["onboard", "--customers", &path.display().to_string()])
+    };
+    let run = list(["beta", "beta"]).ends_with(64);
+    run.says(&format!("line 2: beta.onmicrosoft.com is a domain of the tenant {two}"));
+    world.run(&["onboard", "--status"]).says("has no tenant yet");
+    list(["alpha", "beta"]).ends_with(0).says("2 tenants added");
+    // A domain that nobody has tells nothing.
+    list(["alpha", "gamma"]).ends_with(0);
+}
+
+#[test]
+fn of_two_applications_the_one_that_is_missing_is_named_and_asked_for_alone() {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 1 };
+    let (world, _, tenants) = campaign(scale);
+    const READER: &str = "3f6b0000-0000-4000-8000-000000000009";
+    let policy = world.policy("");
+    let id = format!("clientId: {WRITER_CLIENT_ID}");
+    assert!(policy.contains(&id), "{policy}");
+    world.write(
+        "applecart.yaml",
+        &policy.replace(&id, &format!("{id}\n  readerClientId: {READER}")),
+    );
+    world.commit("A reader");
+    world.git(&["push", "--quiet", "origin", "main"]);
+    let reader_alone = |tenant: &mut Tenant| {
+        reads_only(tenant)?;
+        tenant.apps[0].client_id = READER.to_owned();
+        Ok::<_, StateError>(())
+    };
+    world.state().change(tenants[0].tenant_id, reader_alone).unwrap();
+    let list = list(&world, &tenants);
+    let report = json(&world, &["--customers", &list]);
+    assert_eq!(count(&report, "application-missing"), 1, "{report:#}");
+    let seen = &report["tenants"][0]["applications"];
+    let seen: Vec<(&str, &str)> = (seen.as_array().unwrap().iter())
+        .map(|one| (one["duty"].as_str().unwrap(), one["standing"].as_str().unwrap()))
+        .collect();
+    assert_eq!(seen, [("reads", "ready"), ("writes", "application-missing")]);
+    world.run(&["onboard", "--status"]).says("application-missing the application that uploads");
+    let explained = world.run(&["explain", "application-missing"]).ends_with(0);
+    explained.says("how far a tenant is").says("its administrator consents (--links)");
+    let both = world.run(&["explain", "consent-missing"]).ends_with(0);
+    both.says("how far a tenant is").says("sharing");
+    world.run(&["explain", "application-missing", "-o", "json"]).ends_with(64);
+    let links = world.run(&["onboard", "--links"]).ends_with(0).stdout;
+    assert_eq!(links.lines().count(), 1, "{links}");
+    assert!(links.contains(&format!("client_id={WRITER_CLIENT_ID}")), "{links}");
+    let commands = world.run(&["onboard", "--commands", "posix"]).ends_with(0).stdout;
+    assert!(commands.contains(WRITER_CLIENT_ID) && !commands.contains(READER), "{commands}");
 }
 
 #[cfg(unix)]

@@ -240,6 +240,11 @@ fn what_was_merged_is_applied_once_and_the_ledger_is_at_the_remote() {
     let shown = std::fs::read_to_string(&summary).unwrap();
     assert!(shown.starts_with("```text\n") && shown.contains("contoso"), "{shown}");
     assert!(read(&main, "apply.txt").contains("contoso"));
+    // What is wrong with the command stands where a person looks as well.
+    step(&main, &["apply", "--", "--bogus"], &[]).ends_with(64);
+    for file in ["apply.txt", "apply.md"] {
+        assert!(read(&main, file).contains("unexpected argument '--bogus'"), "{file}");
+    }
     // What could not be pushed is kept with the rest.
     std::fs::write(main.folder.join("applecart-unpushed-run.json"), "{}").unwrap();
     step(&main, &["apply"], &[]).ends_with(0);
@@ -376,6 +381,25 @@ fn a_comment_is_made_once_and_then_written_anew() {
             assert_eq!(own, [format!("<!-- applecart:plan -->\n{text} \"plan\"\n")], "{host:?}");
         }
         assert_eq!(comments.len(), 131, "{host:?}");
+    }
+}
+
+#[test]
+fn a_comment_that_two_runs_made_at_once_is_one_again_and_nobody_elses_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.md");
+    for host in HOSTS {
+        let comments = Comments::new(host, 1);
+        let theirs = "<!-- applecart:plan -->\nTheirs.\n";
+        comments.add_of_another(theirs);
+        std::fs::write(&file, "<!-- applecart:plan -->\nfirst\n").unwrap();
+        comment(&comments, &file).ends_with(0);
+        comments.double();
+        let newest = "<!-- applecart:plan -->\nsecond\n";
+        std::fs::write(&file, newest).unwrap();
+        comment(&comments, &file).ends_with(0);
+        let shown = comments.starting_with("<!-- applecart:plan -->");
+        assert_eq!(shown, [theirs, newest], "{host:?}");
     }
 }
 

@@ -3,14 +3,15 @@
 //! Pure: `app::onboard` looks at the tenants and keeps the campaign in the clone. Nothing here is
 //! believed on somebody's word: a tenant is ready when a token for it says so and Intune was read.
 
+mod candidate;
 mod customers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use candidate::{Candidate, Seen, SeenApplication};
 pub use customers::{CustomerList, Decoded, ListError, Listed, decode, is_domain, parse};
 
 use crate::fleet::{MAX_TEXT, is_text};
@@ -105,138 +106,6 @@ impl Standing {
     }
 }
 
-/// A tenant of the campaign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Candidate {
-    /// The folder that it will have.
-    pub name: String,
-    pub tenant_id: TenantId,
-    pub display_name: Option<String>,
-    pub domain: Option<String>,
-    pub standing: Standing,
-    /// When it was looked at last.
-    pub seen_at: Option<Timestamp>,
-    /// When its administrator came back from the consent.
-    pub consented_at: Option<Timestamp>,
-    /// The permissions that its token lacks.
-    #[serde(default)]
-    pub missing: Vec<String>,
-    /// What was told, of Entra or of Graph.
-    pub detail: Option<String>,
-    /// The branch that brings it.
-    pub branch: Option<String>,
-    /// Whether the fleet has it. It is looked at all the same, for it may lack something.
-    #[serde(default)]
-    pub in_fleet: bool,
-    /// The word that only the consent links of this tenant have. Not a secret of Entra's: whoever knows
-    /// it can tick the tenant off, once for each link, which makes this program look at it.
-    pub state: String,
-    /// What the links brought back that have brought their answer already.
-    #[serde(default)]
-    pub answered: BTreeSet<String>,
-    /// The words of links that were made anew, by client id.
-    #[serde(default)]
-    renewed: BTreeMap<String, RenewedLink>,
-}
-
-/// The word of a link that was made anew, because the one before had brought its answer, and the tenant
-/// has to consent all the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct RenewedLink {
-    word: String,
-    at: Timestamp,
-}
-
-/// What was found when a tenant was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub standing: Standing,
-    pub missing: Vec<String>,
-    pub detail: Option<String>,
-}
-
-impl Seen {
-    pub fn new(standing: Standing) -> Self {
-        Self { standing, missing: Vec::new(), detail: None }
-    }
-}
-
-impl Candidate {
-    /// What people call it.
-    pub fn shown(&self) -> &str {
-        self.display_name.as_deref().unwrap_or(&self.name)
-    }
-
-    /// Records what was found.
-    pub fn record(&mut self, seen: Seen, now: Timestamp) {
-        let fresh = self
-            .consented_at
-            .is_some_and(|at| now.since(at) < Duration::minutes(REPLICATION_MINUTES));
-        self.standing = match seen.standing {
-            standing if standing.wants_consent() && fresh => Standing::Replicating,
-            Standing::Ready if self.in_fleet => Standing::InFleet,
-            standing => standing,
-        };
-        (self.missing, self.detail) = (seen.missing, seen.detail);
-        self.seen_at = Some(now);
-    }
-
-    /// What the consent link of an application carries to Entra and back.
-    pub fn link_state(&self, client_id: &str) -> String {
-        format!("{}{client_id}", self.word(client_id))
-    }
-
-    fn word(&self, client_id: &str) -> &str {
-        self.renewed.get(client_id).map_or(&self.state, |link| &link.word)
-    }
-
-    /// Makes links anew that have brought their answer, where a look has shown that the tenant has to
-    /// consent all the same: else its next consent would be taken for that answer again. A link that
-    /// nobody has opened yet stays: it may be in a letter.
-    pub fn renew_links(&mut self, now: Timestamp, mut word: impl FnMut() -> String) {
-        if self.standing.wants_consent() {
-            self.renew_answered_links(now, &mut word);
-        }
-    }
-
-    fn renew_answered_links(&mut self, now: Timestamp, mut word: impl FnMut() -> String) {
-        for state in self.answered.clone() {
-            let Some(client_id) = self.application_of(&state).map(str::to_owned) else { continue };
-            self.renewed.insert(client_id, RenewedLink { word: word(), at: now });
-        }
-    }
-
-    /// The application whose link carries this now.
-    fn application_of<'a>(&self, state: &'a str) -> Option<&'a str> {
-        let (word, client_id) = state.split_at_checked(self.state.len())?;
-        let own = self.word(client_id);
-        let same = own.bytes().zip(word.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0;
-        (same && own.len() == word.len()).then_some(client_id)
-    }
-
-    /// The application whose consent link brought this back for the tenant.
-    pub fn answered_link<'a>(&self, tenant: Option<&str>, state: &'a str) -> Option<&'a str> {
-        let tenant = tenant.and_then(|id| id.parse::<TenantId>().ok());
-        self.application_of(state).filter(|_| tenant == Some(self.tenant_id))
-    }
-
-    /// Notes that an application's link brought its answer; says whether it is the first one.
-    ///
-    /// Mail gateways and browsers' histories know the link. Were every answer a new consent, whoever
-    /// repeats it could keep a tenant that has not consented from ever being told as such.
-    pub fn consented(&mut self, client_id: &str, now: Timestamp) -> bool {
-        if !self.answered.insert(self.link_state(client_id)) {
-            return false;
-        }
-        self.consented_at = Some(now);
-        if self.standing.wants_consent() {
-            self.standing = Standing::Replicating;
-        }
-        true
-    }
-}
-
 /// A customer's name as it may stand in the heading of a letter, on a page and in a file: one line,
 /// nothing hidden in it, not longer than a file takes. `None` where nothing is left.
 fn plain_name(name: &str) -> Option<String> {
@@ -300,12 +169,12 @@ impl Campaign {
         Self { version: VERSION, auth, ..Self::default() }
     }
 
-    /// Adds customers. `taken` are the folders that the fleet has; `state` makes a word that nobody
-    /// can guess.
+    /// Adds customers. `taken` are the folders that the fleet has, and `own` those of its tenants;
+    /// `state` makes a word that nobody can guess.
     pub fn add(
         &mut self,
         customers: &[Customer],
-        taken: &BTreeSet<String>,
+        (taken, own): (&BTreeSet<String>, &BTreeMap<TenantId, String>),
         mut state: impl FnMut() -> String,
     ) -> Added {
         let plain = |one: &Customer| {
@@ -332,8 +201,13 @@ impl Campaign {
             let name = one.display_name.as_deref().unwrap_or("nothing");
             added.notes.push(format!("the name of {} has line breaks, control or invisible characters, or is too long: of it, this is used: {name}", one.tenant_id));
         }
-        for (customer, (name, note)) in named.iter().zip(folder_names(&named, &taken)) {
-            let name = name.map_or_else(|| customer.tenant_id.to_string(), |name| name.to_string());
+        let (kept, nameless): (Vec<&Customer>, Vec<&Customer>) =
+            named.iter().partition(|one| own.contains_key(&one.tenant_id));
+        let names = folder_names(&nameless, &taken).into_iter();
+        let names = names.map(|(name, note)| (name.map(|name| name.to_string()), note));
+        let kept = kept.into_iter().map(|one| (one, (own.get(&one.tenant_id).cloned(), None)));
+        for (customer, (name, note)) in nameless.iter().copied().zip(names).chain(kept) {
+            let name = name.unwrap_or_else(|| customer.tenant_id.to_string());
             added.notes.extend(note.map(|why| format!("{name}: {why}")));
             let there = self.candidates.iter_mut().find(|one| one.tenant_id == customer.tenant_id);
             if let Some(there) = there {
@@ -358,6 +232,7 @@ impl Campaign {
                 in_fleet: false,
                 state: state(),
                 answered: BTreeSet::new(),
+                applications: Vec::new(),
                 renewed: BTreeMap::new(),
             });
         }
@@ -413,6 +288,7 @@ impl Campaign {
             for one in self.candidates.iter_mut().filter(|one| one.standing != Standing::Proposed) {
                 one.standing = Standing::NotLooked;
                 one.missing.clear();
+                one.applications.clear();
                 one.renew_answered_links(now, &mut word);
             }
         }
@@ -469,22 +345,32 @@ impl Campaign {
         }
     }
 
-    /// A tenant whose branch nobody has any more is ready again. `is_there` looks for a branch.
-    pub fn branches_gone<E>(
-        &mut self,
-        mut is_there: impl FnMut(&str) -> Result<bool, E>,
-    ) -> Result<Vec<String>, E> {
-        let mut gone = BTreeSet::new();
-        let waits = |one: &&mut Candidate| one.standing == Standing::Proposed && !one.in_fleet;
-        for one in self.candidates.iter_mut().filter(waits) {
-            let Some(branch) = one.branch.clone() else { continue };
-            if gone.contains(&branch) || !is_there(&branch)? {
-                one.standing = Standing::Ready;
-                one.branch = None;
-                gone.insert(branch);
-            }
+    /// Notes that a branch brings these tenants.
+    pub fn propose(&mut self, tenants: &BTreeSet<TenantId>, branch: &str, now: Timestamp) {
+        for one in self.candidates.iter_mut().filter(|one| tenants.contains(&one.tenant_id)) {
+            one.standing = Standing::Proposed;
+            one.branch = Some(branch.to_owned());
+            one.seen_at = Some(now);
         }
-        Ok(gone.into_iter().collect())
+    }
+
+    /// The branches that wait to be merged.
+    pub fn branches(&self) -> BTreeSet<String> {
+        let waiting = self.with(Standing::Proposed).filter(|one| !one.in_fleet);
+        waiting.filter_map(|one| one.branch.clone()).collect()
+    }
+
+    /// The tenants of a branch that nobody has any more are ready again.
+    pub fn branch_is_gone(&mut self, branch: &str) {
+        let waits = |one: &&mut Candidate| {
+            one.standing == Standing::Proposed
+                && !one.in_fleet
+                && one.branch.as_deref() == Some(branch)
+        };
+        for one in self.candidates.iter_mut().filter(waits) {
+            one.standing = Standing::Ready;
+            one.branch = None;
+        }
     }
 
     /// Those that are named are looked at, also where they were seen as tenants of the fleet before.
@@ -531,7 +417,8 @@ pub(crate) mod fixture {
             format!("word-{number}")
         };
         let mut campaign = Campaign::new(None);
-        let added = campaign.add(&customers, &BTreeSet::from(["adatum".to_owned()]), state);
+        let taken = BTreeSet::from(["adatum".to_owned()]);
+        let added = campaign.add(&customers, (&taken, &BTreeMap::new()), state);
         (campaign, added)
     }
 }
@@ -540,6 +427,7 @@ pub(crate) mod fixture {
 mod tests {
     use super::fixture::campaign_of;
     use super::*;
+    use crate::rules::entra::Duty;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -675,16 +563,15 @@ mod tests {
     #[test]
     fn a_tenant_whose_branch_nobody_has_is_ready_again_and_one_whose_branch_is_there_is_not() {
         let mut campaign = campaign();
-        for (one, branch) in campaign.candidates.iter_mut().zip(["closed", "open"]) {
-            (one.standing, one.branch) = (Standing::Proposed, Some(branch.to_owned()));
+        let ids: Vec<TenantId> = campaign.candidates.iter().map(|one| one.tenant_id).collect();
+        for (id, branch) in ids.into_iter().zip(["closed", "open"]) {
+            campaign.propose(&BTreeSet::from([id]), branch, at("2027-01-10T12:00:00Z"));
         }
-        let gone = campaign.branches_gone(|branch| Ok::<_, ()>(branch == "open")).unwrap();
-        assert_eq!(gone, ["closed"]);
+        assert_eq!(campaign.branches(), ["closed", "open"].map(str::to_owned).into());
+        campaign.branch_is_gone("closed");
         let standings = campaign.candidates.iter().map(|one| (one.standing, one.branch.as_deref()));
         let wanted = [(Standing::Ready, None), (Standing::Proposed, Some("open"))];
         assert_eq!(standings.collect::<Vec<_>>(), wanted);
-        assert_eq!(campaign.branches_gone(|_| Err("no answer")), Err("no answer"));
-        assert_eq!(campaign.candidates[1].standing, Standing::Proposed);
     }
 
     #[test]
@@ -701,12 +588,25 @@ mod tests {
             domain: None,
         };
         let again = std::slice::from_ref(&adatum);
-        let added = one.add(again, &BTreeSet::new(), String::new);
+        let none = (&BTreeSet::new(), &BTreeMap::new());
+        let added = one.add(again, none, String::new);
         assert_eq!((added.added, added.known, added.renamed), (0, 1, 1));
         assert_eq!(one.candidates[0].name, "adatum-zuerich");
         one.in_fleet(&BTreeMap::from([(adatum.tenant_id, true)]));
         let other = Customer { display_name: Some("Other".to_owned()), ..adatum };
-        assert_eq!(one.add(&[other], &BTreeSet::new(), String::new).renamed, 0);
+        assert_eq!(one.add(&[other], none, String::new).renamed, 0);
+    }
+
+    #[test]
+    fn a_tenant_of_the_fleet_keeps_its_folder_whatever_a_list_calls_it() {
+        let (mut campaign, _) = campaign_of(&[]);
+        let tenant_id = "00000009-8a34-4b7a-9a51-0d6c2f6f1b11".parse().unwrap();
+        let display_name = Some("Adatum".to_owned());
+        let customer = Customer { tenant_id, display_name, domain: None };
+        let taken = BTreeSet::from(["adatum".to_owned(), "a".to_owned()]);
+        let own = BTreeMap::from([(tenant_id, "a".to_owned())]);
+        let added = campaign.add(&[customer], (&taken, &own), String::new);
+        assert_eq!((campaign.candidates[0].name.as_str(), added.notes), ("a", Vec::new()));
     }
 
     #[test]
@@ -732,6 +632,36 @@ mod tests {
         assert_eq!(standing(&campaign), Standing::InFleet);
         campaign.seek(vec!["apply".to_owned()], now, String::new);
         assert_eq!(standing(&campaign), Standing::NotLooked, "nobody looked for that");
+    }
+
+    #[test]
+    fn who_consented_to_one_of_two_applications_is_still_asked_for_the_other_one() {
+        let mut campaign = campaign();
+        let one = &mut campaign.candidates[0];
+        let seen = |reader, writer| {
+            let all = [("r", Duty::Reader, reader), ("w", Duty::Writer, writer)];
+            let all = all.map(|(client_id, duty, standing)| {
+                let client_id = client_id.to_owned();
+                (SeenApplication { client_id, duty, standing, missing: Vec::new() }, None)
+            });
+            Seen::of_applications(all.into())
+        };
+        let wanted = |one: &Candidate| ["r", "w"].map(|client_id| one.wants(client_id));
+        let (begin, later) = (at("2027-01-10T12:00:00Z"), at("2027-01-10T12:20:00Z"));
+        one.record(seen(Standing::ConsentMissing, Standing::ApplicationMissing), begin);
+        assert_eq!(wanted(one), [true, true]);
+        assert!(one.consented("r", begin));
+        // Entra's servers do not know of it yet, and the other application is not there at all.
+        one.record(seen(Standing::ConsentMissing, Standing::ApplicationMissing), begin);
+        one.renew_links(begin, || "another".to_owned());
+        assert_eq!((one.standing, wanted(one)), (Standing::ApplicationMissing, [false, true]));
+        assert!(one.consented("w", begin));
+        one.record(seen(Standing::ConsentMissing, Standing::ApplicationMissing), begin);
+        assert_eq!((one.standing, wanted(one)), (Standing::Replicating, [false, false]));
+        // What is not there after ten minutes was not consented to.
+        one.record(seen(Standing::Ready, Standing::ApplicationMissing), later);
+        one.renew_links(later, || "another".to_owned());
+        assert_eq!((one.standing, wanted(one)), (Standing::ApplicationMissing, [false, true]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 
 use super::{Application, told};
 use applecart_core::model::{Kind, Problem, ProblemCode, TenantId};
-use applecart_core::onboard::{Seen, Standing};
+use applecart_core::onboard::{Seen, SeenApplication, Standing};
 use applecart_core::rules::entra::{Lack, lack};
 use applecart_io::intune::{Connector, NotGranted, ReadRequest};
 
@@ -20,20 +20,23 @@ pub(super) async fn tenant(
     applications: &[Application],
     id: TenantId,
 ) -> Seen {
-    let mut missing: Vec<String> = Vec::new();
+    let mut told = Vec::new();
     for application in applications.iter().filter(|one| one.signs_in) {
-        match connector.granted(id, &application.auth).await {
-            Err(refused) => return not_granted(&refused),
-            Ok(granted) => {
-                // A token of another form says nothing; then Graph's answer alone counts.
-                let lacking = granted.permissions.map(|all| application.duty.missing(&all));
-                let lacking = lacking.into_iter().flatten().map(str::to_owned);
-                missing.extend(lacking.filter(|name| !missing.contains(name)).collect::<Vec<_>>());
-            }
-        }
+        told.extend(match connector.granted(id, &application.auth).await {
+            Err(refused) => Some(not_granted(application, &refused)),
+            // A token of another form says nothing; then Graph's answer alone counts.
+            Ok(granted) => granted.permissions.map(|all| {
+                let missing = application.duty.missing(&all);
+                let missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
+                let standing =
+                    if missing.is_empty() { Standing::Ready } else { Standing::RolesMissing };
+                (application.seen(standing, missing), None)
+            }),
+        });
     }
-    if !missing.is_empty() {
-        return Seen { missing, ..Seen::new(Standing::RolesMissing) };
+    let seen = Seen::of_applications(told);
+    if seen.standing != Standing::Ready {
+        return seen;
     }
     let Some(application) = applications.iter().find(|one| one.signs_in) else {
         return Seen::new(Standing::NotLooked);
@@ -46,31 +49,38 @@ pub(super) async fn tenant(
     };
     let live = connector.read(&request).await;
     let problems: Vec<&Problem> = Kind::ALL.iter().filter_map(|kind| live.problem(*kind)).collect();
-    read(&problems)
+    read(&problems, application, seen.applications)
 }
 
 /// What the problems of a read say; a licence first, for nothing else can be right without one.
-fn read(problems: &[&Problem]) -> Seen {
+fn read(problems: &[&Problem], reader: &Application, granted: Vec<SeenApplication>) -> Seen {
     let with = |code: ProblemCode| problems.iter().find(|problem| problem.code == code);
     if let Some(problem) = with(ProblemCode::NoLicence) {
         return Seen { detail: Some(told(problem)), ..Seen::new(Standing::NoIntune) };
     }
     if let Some(problem) = with(ProblemCode::Forbidden) {
         let missing = problem.permission.clone().into_iter().collect();
-        let detail = Some(told(problem));
-        return Seen { standing: Standing::RolesMissing, missing, detail };
+        let others = granted.into_iter().filter(|one| one.client_id != reader.auth.client_id);
+        let reader = (reader.seen(Standing::RolesMissing, missing), Some(told(problem)));
+        return Seen::of_applications(
+            std::iter::once(reader).chain(others.map(|one| (one, None))).collect(),
+        );
     }
-    match problems.first() {
+    let seen = match problems.first() {
         Some(problem) => Seen { detail: Some(told(problem)), ..Seen::new(Standing::Unknown) },
         None => Seen::new(Standing::Ready),
-    }
+    };
+    Seen { applications: granted, ..seen }
 }
 
-fn not_granted(refused: &NotGranted) -> Seen {
+fn not_granted(
+    application: &Application,
+    refused: &NotGranted,
+) -> (SeenApplication, Option<String>) {
     let standing = match refused.number.and_then(lack) {
         Some((Lack::Application, _)) => Standing::ApplicationMissing,
         Some((Lack::Consent, _)) => Standing::ConsentMissing,
         None => Standing::Unknown,
     };
-    Seen { detail: Some(told(&refused.problem)), ..Seen::new(standing) }
+    (application.seen(standing, Vec::new()), Some(told(&refused.problem)))
 }

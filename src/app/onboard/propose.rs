@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::{OnboardError, Work};
+use crate::app::renew::{NotPushed, RenewError};
 use crate::app::session::{self, Intune, Tree, Wanted, Which};
 use crate::app::{AppError, Context, Reach};
 use applecart_core::import::{Drafts, Targets, Wanted as WantedTenant};
-use applecart_core::model::{Kind, TenantName, short};
+use applecart_core::model::{Kind, TenantId, TenantName, short};
 use applecart_core::onboard::Standing;
 use applecart_core::plan::{self, Selection, Summary};
 use applecart_core::report::{ImportReport, plural};
@@ -32,6 +33,16 @@ pub struct Brought {
 }
 
 impl Work {
+    /// Pushes the branches of earlier imports that this clone alone has; says which.
+    pub fn push_earlier(&mut self) -> Result<Vec<String>, AppError> {
+        let mut pushed = Vec::new();
+        for (branch, commit) in std::mem::take(&mut self.unpushed) {
+            self.ground.push(&branch, &commit)?;
+            pushed.push(branch);
+        }
+        Ok(pushed)
+    }
+
     /// Brings every tenant that is ready on one branch.
     pub fn import(&mut self, context: &Context, push: bool) -> Result<Brought, AppError> {
         let wanted: Vec<WantedTenant> = self
@@ -83,19 +94,9 @@ impl Work {
         );
         let commit = loaded.repo.commit_on(&self.ground.start.commit, &changes, &message)?;
         self.check_empty(context, &commit, &names, live)?;
-        let branch = self.free_branch(context)?;
-        loaded.repo.make_branch(&branch, &commit)?;
-        let pushed = if push { self.ground.push(&branch, &commit)? } else { None };
-        let brought: BTreeSet<_> =
+        let brought =
             ids.iter().filter(|(name, _)| names.contains(name)).map(|(_, id)| *id).collect();
-        for one in &mut self.campaign.candidates {
-            if brought.contains(&one.tenant_id) {
-                one.standing = Standing::Proposed;
-                one.branch = Some(branch.clone());
-                one.seen_at = Some(context.now());
-            }
-        }
-        self.save()?;
+        let (branch, pushed) = self.propose(context, &commit, &brought, push)?;
         Ok(Brought {
             branch,
             commit,
@@ -105,6 +106,32 @@ impl Work {
             remote: self.ground.remote.clone(),
             import: drafts.report(0, true),
         })
+    }
+
+    /// Gives the commit a branch of its own, here and, where that is asked for, at the remote.
+    fn propose(
+        &mut self,
+        context: &Context,
+        commit: &str,
+        tenants: &BTreeSet<TenantId>,
+        push: bool,
+    ) -> Result<(String, Option<bool>), AppError> {
+        loop {
+            let branch = self.free_branch(context)?;
+            // Before anybody has the branch: were it written down afterwards, a run that is killed in
+            // between would have its tenants proposed again. A branch that never came is looked for.
+            self.campaign.propose(tenants, &branch, context.now());
+            self.save()?;
+            let pushed = if push { self.ground.push(&branch, commit) } else { Ok(None) };
+            // Another clone took the name meanwhile.
+            if let Err(RenewError::NotPushed { why, .. }) = &pushed
+                && matches!(**why, NotPushed::Moved)
+            {
+                continue;
+            }
+            self.ground.loaded.repo.make_branch(&branch, commit)?;
+            return Ok((branch, pushed?));
+        }
     }
 
     /// Plans the commit, of the new tenants alone and of what was just read.

@@ -3,7 +3,7 @@
 //! <https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads>,
 //! <https://docs.gitlab.com/api/notes/>.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -57,6 +57,7 @@ pub(crate) fn serve(router: Router) -> (String, tokio::runtime::Runtime) {
 #[derive(Debug, Default)]
 struct Store {
     comments: Vec<String>,
+    deleted: BTreeSet<usize>,
     /// How many of them, from the first, other people wrote.
     others: usize,
     forbidden: bool,
@@ -89,6 +90,13 @@ impl Comments {
         store.others = store.comments.len();
     }
 
+    /// The newest comment once more, by the same author, as two runs at once make it.
+    pub(super) fn double(&self) {
+        let mut store = self.store.lock().unwrap();
+        let newest = store.comments.last().unwrap().clone();
+        store.comments.push(newest);
+    }
+
     pub(super) fn forbid(&self) {
         self.store.lock().unwrap().forbidden = true;
     }
@@ -104,7 +112,9 @@ impl Comments {
 
     pub(super) fn starting_with(&self, start: &str) -> Vec<String> {
         let store = self.store.lock().unwrap();
-        store.comments.iter().filter(|text| text.starts_with(start)).cloned().collect()
+        let there = store.comments.iter().enumerate();
+        let there = there.filter(|(number, _)| !store.deleted.contains(number));
+        there.map(|(_, text)| text).filter(|text| text.starts_with(start)).cloned().collect()
     }
 
     /// What the host's pipeline gives the step; what it runs for is in a file of this folder.
@@ -190,6 +200,7 @@ async fn answer(
     }
     if method == Method::GET && path == list {
         let all = store.comments.iter().enumerate();
+        let all = all.filter(|(number, _)| !store.deleted.contains(number));
         let value = if host == Host::Azure {
             // A thread of the system has comments without content.
             let system = json!({ "id": 1, "comments": [{ "id": 1 }] });
@@ -224,6 +235,13 @@ async fn answer(
         let id = if host == Host::Azure { rest.strip_suffix("/comments/1")? } else { rest };
         id.parse::<usize>().ok()?.checked_sub(1_000)
     });
+    if method == Method::DELETE {
+        let own = named.filter(|number| (others..store.comments.len()).contains(number));
+        return match own.is_some_and(|number| store.deleted.insert(number)) {
+            true => StatusCode::NO_CONTENT.into_response(),
+            false => StatusCode::NOT_FOUND.into_response(),
+        };
+    }
     match (named, sent(member)) {
         (Some(number), Some(text)) if method == verb && number < store.comments.len() => {
             store.comments[number] = text;

@@ -232,6 +232,19 @@ fn a_renewal_that_is_due_is_one_issue_until_it_is_done() {
         assert!(!opened[0].body.contains("<h"), "{host:?}: {}", opened[0].body);
     }
 
+    // Two runs at once each opened one. Work items are closed by people alone.
+    for tracker in &trackers {
+        let newest = tracker.opened()[0].clone();
+        tracker.store.lock().unwrap().issues.push(newest);
+        let azure = tracker.host == Host::Azure;
+        let says = if azure { "0 opened, 0 closed" } else { "0 opened, 1 closed" };
+        tracker.tell(&file).ends_with(0).says(says);
+        let open: Vec<bool> = tracker.opened().iter().map(|one| one.open).collect();
+        assert_eq!(open, [true, azure], "the older one stays: {:?}", tracker.host);
+        tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
+        tracker.store.lock().unwrap().issues.truncate(131);
+    }
+
     // Nobody could look: what is open stays open, and what is unknown opens nothing.
     let forbidden =
         Fault::Status { status: 403, retry_after: None, body: None, headers: BTreeMap::new() };

@@ -81,12 +81,34 @@ pub enum ListError {
         "line {line}: two columns name different tenants, {one} and {other}: compare this line with its customer"
     )]
     Contradicts { line: usize, one: TenantId, other: TenantId },
+    #[error(
+        "line {line}: {domain} is a domain of the tenant {other}, by Entra's word, and the line names {listed}: compare this line with its customer"
+    )]
+    DomainOfAnother { line: usize, domain: String, listed: TenantId, other: TenantId },
     #[error("line {line}: {what} is neither a tenant id nor a domain")]
     Tenant { line: usize, what: String },
     #[error("line {0}: a quotation mark is not closed")]
     OpenQuote(usize),
     #[error("it lists no tenant")]
     NoTenants,
+}
+
+impl ListError {
+    /// The line that it is about, where it is about one.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Contradicts { line, .. }
+            | Self::DomainOfAnother { line, .. }
+            | Self::Tenant { line, .. }
+            | Self::OpenQuote(line) => Some(*line),
+            Self::Encoding(_)
+            | Self::NotIn(_)
+            | Self::Empty
+            | Self::NoColumn
+            | Self::Workbook
+            | Self::NoTenants => None,
+        }
+    }
 }
 
 /// A customer of a list.
@@ -103,10 +125,22 @@ pub struct Listed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomerList {
     pub customers: Vec<Listed>,
-    /// Lines of a tenant that an earlier line has already.
-    pub twice: usize,
+    /// Lines of a tenant that an earlier line has already, each with that line.
+    pub twice: Vec<(usize, usize)>,
     /// Whether no column was taken for the customers' names.
     pub is_nameless: bool,
+}
+
+impl CustomerList {
+    /// What is to be said of lines that name a tenant again: of one that calls it otherwise, one of two
+    /// customers has the id of the other, and is left out.
+    pub fn repeated(&self) -> Option<String> {
+        let lines = |(line, first): &(usize, usize)| format!("line {line} (as line {first})");
+        let lines: Vec<String> = self.twice.iter().map(lines).collect();
+        (!lines.is_empty()).then(|| {
+            format!("the tenant of an earlier line is named again, and the earlier line counts: {}. Where they are two customers, correct the id of one", lines.join(", "))
+        })
+    }
 }
 
 /// The text of a file: by its mark, else in the named encoding, else UTF-8 where it is that, else
@@ -200,10 +234,11 @@ pub fn parse(text: &str) -> Result<CustomerList, Vec<ListError>> {
                 continue;
             }
         };
-        if seen.insert(key, line).is_some() {
-            list.twice += 1;
+        if let Some(first) = seen.get(&key) {
+            list.twice.push((line, *first));
             continue;
         }
+        seen.insert(key, line);
         list.customers.push(listed);
     }
     if mistakes.is_empty() && list.customers.is_empty() {
@@ -322,6 +357,8 @@ mod tests {
         );
         assert_eq!(parse("Company name\nContoso\n").unwrap_err(), [ListError::NoColumn]);
         assert_eq!(parse("Domain\n").unwrap_err(), [ListError::NoTenants]);
-        assert_eq!(parse("Domain\nx.example\nX.example\n").unwrap().twice, 1);
+        let list = parse("Domain\nx.example\nX.example\n").unwrap();
+        assert_eq!(list.twice, [(3, 2)]);
+        assert!(list.repeated().unwrap().contains("line 3 (as line 2)"));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::onboard::Shell;
 use crate::fleet::Cloud;
+use crate::onboard::Stage;
 use crate::rules::entra::{Duty, GRAPH};
 
 /// Where the fleet's pipelines run, and what Entra is to trust of them.
@@ -25,6 +26,10 @@ pub struct Applications {
     pub reader: Option<String>,
     /// `None` where no pipeline signs in.
     pub trusted: Option<Trusted>,
+    /// What they are registered for: to watch, one that reads is enough.
+    pub stage: Stage,
+    /// Whether the settings name one application alone, which is taken for the one that reads.
+    pub is_taken_for_reader: bool,
 }
 
 /// A federated credential: whom Entra trusts, and of them whom exactly.
@@ -193,15 +198,25 @@ impl Applications {
                 "# GitHub's tokens name the repository with its ids where it was made, renamed or transferred after 2026-07-15, or somebody chose that (https://docs.github.com/en/actions/reference/security/oidc). Entra refuses them where it knows the names alone. Run the lines that this prints instead of these:\n#   applecart entra app --print --github-ids \"$(gh api repos/{names} --jq '\"\\(.owner.id)/\\(.id)\"')\"\n"
             ));
         }
+        if self.is_taken_for_reader && self.stage == Stage::Apply {
+            out.push_str("# applecart.yaml names one application. It is taken for the one that reads, so that your customers' consent to it stays as it is, and the one that uploads is made. Where it is the one that uploads, take these lines instead:\n#   applecart entra app --print --uploads\n");
+        }
         out.push_str(&self.application(Duty::Reader, self.reader.as_deref(), shell));
-        out.push_str(&self.application(Duty::Writer, self.writer.as_deref(), shell));
-        out.push_str("\n# Write both ids into applecart.yaml, and have that merged:\n");
-        out.push_str(&shown(shell, "auth:"));
-        out.push_str(&shown(shell, &format!("  clientId: {}", variable(shell, Duty::Writer))));
-        out.push_str(&shown(
-            shell,
-            &format!("  readerClientId: {}", variable(shell, Duty::Reader)),
-        ));
+        let line = |name, duty| shown(shell, &format!("  {name}: {}", variable(shell, duty)));
+        out.push_str(&match self.stage {
+            Stage::Watch => format!(
+                "\n# Write its id into applecart.yaml, and have that merged:\n{}{}",
+                shown(shell, "auth:"),
+                line("clientId", Duty::Reader)
+            ),
+            Stage::Apply => format!(
+                "{}\n# Write both ids into applecart.yaml, and have that merged:\n{}{}{}",
+                self.application(Duty::Writer, self.writer.as_deref(), shell),
+                shown(shell, "auth:"),
+                line("clientId", Duty::Writer),
+                line("readerClientId", Duty::Reader)
+            ),
+        });
         let credential = match &self.trusted {
             Some(Trusted::Github { .. }) => Some("github"),
             Some(Trusted::Gitlab { .. }) => Some("workload-identity"),
@@ -299,7 +314,8 @@ mod tests {
 
     fn applications(trusted: Option<Trusted>) -> Applications {
         let cloud = Cloud::Public;
-        Applications { cloud, writer: None, reader: Some("77aa".to_owned()), trusted }
+        let (stage, reader) = (Stage::Apply, Some("77aa".to_owned()));
+        Applications { cloud, writer: None, reader, trusted, stage, is_taken_for_reader: false }
     }
 
     #[test]
@@ -315,6 +331,16 @@ mod tests {
             assert_eq!(text.matches("az ad app create").count(), 1, "the reader is there: {text}");
             assert!(text.contains("'77aa'"), "{text}");
             assert!(!text.contains("federated-credential"), "{text}");
+        }
+    }
+
+    #[test]
+    fn to_watch_one_application_that_reads_is_registered_and_nothing_that_writes() {
+        for shell in [Shell::Posix, Shell::PowerShell] {
+            let watch = Applications { stage: Stage::Watch, ..applications(None) };
+            let text = watch.commands(shell);
+            assert!(!text.contains("ReadWrite") && !text.contains("readerClientId"), "{text}");
+            assert!(text.contains(&format!("  clientId: {}", variable(shell, Duty::Reader))));
         }
     }
 

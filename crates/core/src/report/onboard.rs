@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::table::{Column, table};
 use super::text::{BAD, DIM, GOOD, LOOK, plural};
 use crate::model::{TenantId, Timestamp, shell_word};
-use crate::onboard::{Campaign, Candidate, Stage, Standing, StandingCount, Unresolved};
+use crate::onboard::{
+    Campaign, Candidate, SeenApplication, Stage, Standing, StandingCount, Unresolved,
+};
+use crate::rules::entra::{Duty, GRAPH};
 
 /// The version of [`Onboarding`].
 pub const ONBOARD_VERSION: &str = "1.0";
@@ -18,6 +21,7 @@ pub const ONBOARD_VERSION: &str = "1.0";
 pub struct ConsentLink {
     /// The application (client) id.
     pub client_id: String,
+    pub duty: Duty,
     pub url: String,
 }
 
@@ -36,8 +40,10 @@ pub struct OnboardTenant {
     pub seen_at: Option<Timestamp>,
     /// When its administrator came back from the consent.
     pub consented_at: Option<Timestamp>,
-    /// The permissions that its token lacks.
+    /// The permissions that its tokens lack.
     pub missing: Vec<String>,
+    /// What was seen of each application that was asked for.
+    pub applications: Vec<SeenApplication>,
     /// What Entra or Graph said.
     pub detail: Option<String>,
     /// The branch that brings it.
@@ -81,6 +87,7 @@ impl Onboarding {
             seen_at: one.seen_at,
             consented_at: one.consented_at,
             missing: one.missing.clone(),
+            applications: one.applications.clone(),
             detail: one.detail.clone(),
             branch: one.branch.clone(),
             in_fleet: one.in_fleet,
@@ -118,6 +125,29 @@ impl OnboardTenant {
     fn id(&self) -> String {
         self.tenant_id.map_or_else(|| "not known".to_owned(), |id| id.to_string())
     }
+
+    /// What an administrator has to see to, in words: the permissions, or the whole application.
+    fn lacks(&self) -> String {
+        if self.standing == Standing::Unknown && self.missing.is_empty() {
+            return self.detail.clone().unwrap_or_default();
+        }
+        let lacking = self.applications.iter().filter(|one| one.standing.wants_consent());
+        let of = |one: &SeenApplication| match &one.missing[..] {
+            [] => one.duty.words().to_owned(),
+            missing => missing.join(", "),
+        };
+        lacking.map(of).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The ids of the permissions that a link's application is to be given: those that its token lacks,
+    /// or all of them where no token was seen.
+    fn roles(&self, link: &ConsentLink) -> Vec<&'static str> {
+        let seen = self.applications.iter().find(|one| one.client_id == link.client_id);
+        let missing = seen.map(|one| &one.missing[..]).unwrap_or_default();
+        let all = link.duty.permissions().iter();
+        let lacks = all.filter(|one| missing.is_empty() || missing.iter().any(|it| it == one.name));
+        lacks.map(|one| one.role).collect()
+    }
 }
 
 /// The row of a customer whose tenant is not known.
@@ -131,6 +161,7 @@ fn unresolved(one: &Unresolved) -> OnboardTenant {
         seen_at: None,
         consented_at: None,
         missing: Vec::new(),
+        applications: Vec::new(),
         detail: Some(format!("whose domain this is, Entra did not tell: {}", one.detail)),
         branch: None,
         in_fleet: false,
@@ -163,13 +194,8 @@ pub fn onboard_human(report: &Onboarding, width: Option<usize>) -> String {
         Column::Name("what it lacks"),
     ];
     let row = |one: &OnboardTenant| {
-        let lacks = match (&one.missing[..], one.standing) {
-            ([], Standing::Unknown) => one.detail.clone().unwrap_or_default(),
-            ([], _) => String::new(),
-            (missing, _) => missing.join(", "),
-        };
         let standing = one.standing.as_str().to_owned();
-        (style(one.standing), vec![one.name.clone(), one.id(), standing, lacks])
+        (style(one.standing), vec![one.name.clone(), one.id(), standing, one.lacks()])
     };
     let rows: Vec<_> = report.tenants.iter().map(row).collect();
     let mut out = table(&columns, &rows, width);
@@ -204,27 +230,47 @@ pub fn onboard_links(report: &Onboarding) -> String {
 }
 
 /// A letter to one customer's administrator.
-pub fn onboard_mail(one: &OnboardTenant, stage: Stage) -> String {
-    let may = match stage {
-        Stage::Watch => {
-            "read the settings of Microsoft Intune's\nservice, such as Apple's tokens, and change nothing."
+pub fn onboard_mail(one: &OnboardTenant) -> String {
+    let whom = one.display_name.as_deref().unwrap_or(&one.name);
+    let may = |duty| match duty {
+        Duty::Reader => {
+            "read the settings of Microsoft Intune's service, such\nas Apple's tokens, and change nothing"
         }
-        Stage::Apply => {
-            "read and write the settings of Microsoft Intune's\nservice, such as Apple's tokens."
+        Duty::Writer => {
+            "read and write the settings of Microsoft Intune's\nservice, such as Apple's tokens"
         }
     };
-    let whom = one.display_name.as_deref().unwrap_or(&one.name);
-    let links: String = one.links.iter().map(|link| format!("  {}\n\n", link.url)).collect();
+    let (application, open, what) = match &one.links[..] {
+        [link] => (
+            "application needs",
+            "this link",
+            format!(
+                "  {}\n\nThe page names what the application may do: {}.\nIt gets",
+                link.url,
+                may(link.duty)
+            ),
+        ),
+        links => {
+            let link = |link: &ConsentLink| {
+                format!("For the application that may {}:\n\n  {}\n\n", may(link.duty), link.url)
+            };
+            let links: String = links.iter().map(link).collect();
+            (
+                "applications need",
+                "each of these links",
+                format!("{links}The pages name what each application may do. They get"),
+            )
+        }
+    };
     format!(
         "Subject: Microsoft Intune of {whom}: consent to our application\n\n\
          Hello,\n\n\
          we keep the Apple certificates and tokens in your Microsoft Intune from expiring. For that, our\n\
-         application needs the consent of an administrator of your Microsoft 365 tenant\n\
+         {application} the consent of an administrator of your Microsoft 365 tenant\n\
          {id}.\n\n\
-         Please open this link, sign in as Global Administrator or Privileged Role Administrator, and choose\n\
+         Please open {open}, sign in as Global Administrator or Privileged Role Administrator, and choose\n\
          Accept:\n\n\
-         {links}\
-         The page names what the application may do: {may} It gets no access to mail, files or the password of anybody. After\n\
+         {what} no access to mail, files or the password of anybody. After\n\
          Accept you see an empty page, and can close it. You can withdraw the consent at any time in Entra,\n\
          under Enterprise applications.\n\n\
          It takes Microsoft up to ten minutes to carry the consent everywhere. We see it by ourselves.\n",
@@ -240,11 +286,7 @@ pub enum Shell {
 }
 
 /// The lines with which a customer's own administrator consents without a browser's link.
-pub fn onboard_commands(
-    one: &OnboardTenant,
-    roles: &[(String, Vec<&'static str>)],
-    shell: Shell,
-) -> String {
+pub fn onboard_commands(one: &OnboardTenant, shell: Shell) -> String {
     let id = one.id();
     let mut out = format!(
         "# {}: {id}\n# What answers that a permission is assigned already is no mistake: the tenant has it.\n",
@@ -252,14 +294,13 @@ pub fn onboard_commands(
     );
     let login = format!("az login --tenant {id} --allow-no-subscriptions\n");
     out.push_str(&login);
-    for (client_id, roles) in roles {
-        let client_id = shell_word(client_id);
-        let graph = crate::rules::entra::GRAPH;
+    for link in &one.links {
+        let (client_id, roles) = (shell_word(&link.client_id), one.roles(link));
         // An application that is there already is no mistake.
         match shell {
             Shell::Posix => {
                 out.push_str(&format!(
-                    "az ad sp show --id {client_id} --output none || az ad sp create --id {client_id} --output none\nAPP=$(az ad sp show --id {client_id} --query id --output tsv)\nGRAPH=$(az ad sp show --id {graph} --query id --output tsv)\n"
+                    "az ad sp show --id {client_id} --output none || az ad sp create --id {client_id} --output none\nAPP=$(az ad sp show --id {client_id} --query id --output tsv)\nGRAPH=$(az ad sp show --id {GRAPH} --query id --output tsv)\n"
                 ));
                 for role in roles {
                     out.push_str(&format!(
@@ -269,7 +310,7 @@ pub fn onboard_commands(
             }
             Shell::PowerShell => {
                 out.push_str(&format!(
-                    "Connect-MgGraph -TenantId {id} -Scopes 'Application.ReadWrite.All','AppRoleAssignment.ReadWrite.All'\n$app = Get-MgServicePrincipal -Filter \"appId eq '{client_id}'\"\nif (-not $app) {{ $app = New-MgServicePrincipal -AppId {client_id} }}\n$graph = Get-MgServicePrincipal -Filter \"appId eq '{graph}'\"\n"
+                    "Connect-MgGraph -TenantId {id} -Scopes 'Application.ReadWrite.All','AppRoleAssignment.ReadWrite.All'\n$app = Get-MgServicePrincipal -Filter \"appId eq '{client_id}'\"\nif (-not $app) {{ $app = New-MgServicePrincipal -AppId {client_id} }}\n$graph = Get-MgServicePrincipal -Filter \"appId eq '{GRAPH}'\"\n"
                 ));
                 for role in roles {
                     out.push_str(&format!(
@@ -306,7 +347,7 @@ pub fn onboard_page(report: &Onboarding) -> String {
                 td { (one.standing) }
                 td {
                     @for link in &one.links {
-                        a href=(link.url) rel="noreferrer" { "Consent" } " "
+                        a href=(link.url) rel="noreferrer" { "Consent to " (link.duty.words()) } " "
                     }
                 }
             }
@@ -340,13 +381,26 @@ mod tests {
     fn campaign() -> Campaign {
         let (mut campaign, _) = campaign_of(&["Contoso & <Sons>", "Fabrikam"]);
         let now = "2027-01-10T12:00:00Z".parse().unwrap();
-        let lacking = Seen {
-            missing: vec!["DeviceManagementServiceConfig.Read.All".to_owned()],
-            ..Seen::new(Standing::RolesMissing)
-        };
+        let lacking =
+            Seen::of_applications(vec![(seen(Duty::Reader, Standing::RolesMissing), None)]);
         campaign.candidates[0].record(lacking, now);
         campaign.candidates[1].record(Seen::new(Standing::Ready), now);
         campaign
+    }
+
+    /// What was seen of an application; of permissions it lacks one.
+    fn seen(duty: Duty, standing: Standing) -> SeenApplication {
+        let lacks = standing == Standing::RolesMissing;
+        let missing = lacks.then(|| "DeviceManagementServiceConfig.Read.All".to_owned());
+        let missing = missing.into_iter().collect();
+        SeenApplication { client_id: client_id(duty).to_owned(), duty, standing, missing }
+    }
+
+    fn client_id(duty: Duty) -> &'static str {
+        match duty {
+            Duty::Reader => "2f6b",
+            Duty::Writer => "77aa",
+        }
     }
 
     fn report() -> Onboarding {
@@ -354,12 +408,63 @@ mod tests {
     }
 
     fn report_of(campaign: &Campaign) -> Onboarding {
+        report_with(campaign, &[Duty::Reader])
+    }
+
+    /// With the links of these applications.
+    fn report_with(campaign: &Campaign, duties: &[Duty]) -> Onboarding {
         let now = "2027-01-10T12:00:00Z".parse().unwrap();
         Onboarding::new(campaign, Stage::Watch, now, |one| {
-            let url =
-                format!("https://login.example/{}/adminconsent?state={}", one.tenant_id, one.state);
-            vec![ConsentLink { client_id: "2f6b".to_owned(), url }]
+            let link = |duty: &Duty| {
+                let client_id = client_id(*duty).to_owned();
+                let (id, state) = (one.tenant_id, &one.state);
+                let url = format!(
+                    "https://login.example/{id}/adminconsent?client_id={client_id}&state={state}"
+                );
+                ConsentLink { client_id, duty: *duty, url }
+            };
+            duties.iter().filter(|duty| one.wants(client_id(**duty))).map(link).collect()
         })
+    }
+
+    #[test]
+    fn of_two_applications_the_one_that_a_tenant_lacks_is_named_and_asked_for_alone() {
+        let mut campaign = campaign();
+        let now = "2027-01-10T12:00:00Z".parse().unwrap();
+        let mut look = |reader, writer| {
+            let all = [(Duty::Reader, reader), (Duty::Writer, writer)];
+            let all = all.map(|(duty, standing)| (seen(duty, standing), None));
+            campaign.candidates[0].record(Seen::of_applications(all.into()), now);
+            report_with(&campaign, &[Duty::Reader, Duty::Writer])
+        };
+        for standing in [Standing::ApplicationMissing, Standing::ConsentMissing] {
+            let report = look(Standing::Ready, standing);
+            let text = anstream::adapter::strip_str(&onboard_human(&report, None)).to_string();
+            assert!(text.contains(&format!("{standing}  the application that uploads")), "{text}");
+            let links = onboard_links(&report);
+            assert!(links.contains("client_id=77aa") && !links.contains("2f6b"), "{links}");
+            let commands = onboard_commands(&report.tenants[0], Shell::Posix);
+            assert!(
+                commands.contains("--id 77aa") && !commands.contains("--id 2f6b"),
+                "{commands}"
+            );
+            let mail = onboard_mail(&report.tenants[0]);
+            assert!(mail.contains("this link") && mail.contains("read and write"), "{mail}");
+        }
+        let both = look(Standing::ConsentMissing, Standing::ApplicationMissing);
+        assert_eq!(both.tenants[0].standing, Standing::ApplicationMissing, "what comes first");
+        assert_eq!(onboard_links(&both).lines().count(), 2);
+        let mail = onboard_mail(&both.tenants[0]);
+        let (before, after) = mail.split_once("client_id=2f6b").unwrap();
+        assert!(
+            before.contains("each of these links") && before.contains("change nothing"),
+            "{mail}"
+        );
+        assert!(after.contains("may read and write") && after.contains("client_id=77aa"), "{mail}");
+        // What nothing was seen of is asked for, too: its consent may be missing as well.
+        let unknown = look(Standing::RolesMissing, Standing::Unknown);
+        assert_eq!(unknown.tenants[0].standing, Standing::RolesMissing);
+        assert_eq!(unknown.tenants[0].links.len(), 2);
     }
 
     #[test]
@@ -373,11 +478,12 @@ mod tests {
     fn only_tenants_that_have_to_consent_have_links_and_letters_name_the_tenant() {
         let report = report();
         assert_eq!(onboard_links(&report).lines().count(), 1);
-        let mail = onboard_mail(&report.tenants[0], Stage::Watch);
+        let mail = onboard_mail(&report.tenants[0]);
         assert!(mail.contains("change nothing") && !mail.contains("write"), "{mail}");
-        let mail = onboard_mail(&report.tenants[0], Stage::Apply);
+        assert!(mail.contains("Contoso & <Sons>") && mail.contains("&state=word-1"));
+        let uploads = report_with(&campaign(), &[Duty::Writer]);
+        let mail = onboard_mail(&uploads.tenants[0]);
         assert!(mail.contains("read and write"), "{mail}");
-        assert!(mail.contains("Contoso & <Sons>") && mail.contains("/adminconsent?state=word-1"));
         let page = onboard_page(&report);
         assert!(page.contains("Contoso &amp; &lt;Sons&gt;") && page.contains("rel=\"noreferrer\""));
         assert_eq!(page.matches("<a href").count(), 1);
@@ -402,10 +508,11 @@ mod tests {
 
     #[test]
     fn the_customers_own_administrator_gets_lines_for_either_shell() {
-        let roles = [("2f6b".to_owned(), vec!["06a5fe6d"])];
-        let posix = onboard_commands(&report().tenants[0], &roles, Shell::Posix);
+        let posix = onboard_commands(&report().tenants[0], Shell::Posix);
         assert!(posix.contains("az login --tenant 00000001-") && posix.contains("06a5fe6d"));
-        let power = onboard_commands(&report().tenants[0], &roles, Shell::PowerShell);
+        let has_it = !posix.contains("7a6ee1e7");
+        assert!(has_it, "a permission that the tenant has is not assigned again: {posix}");
+        let power = onboard_commands(&report().tenants[0], Shell::PowerShell);
         assert!(power.contains("Connect-MgGraph -TenantId 00000001-") && !power.contains("az "));
     }
 }

@@ -41,16 +41,25 @@ const DIRECTORY_READ: &str = "Directory.Read.All";
 /// devices depend on a credential.
 pub const COUNT_DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
 
-/// What an application is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Duty {
-    /// `plan`, `status` and all else that only reads.
-    Reader,
-    /// `apply` and requests for Apple.
-    Writer,
+kebab_enum! {
+    /// What an application is for.
+    Duty {
+        /// `plan`, `status` and all else that only reads.
+        Reader => "reads",
+        /// `apply` and requests for Apple.
+        Writer => "writes",
+    }
 }
 
 impl Duty {
+    /// What people call the application.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Reader => "the application that reads",
+            Self::Writer => "the application that uploads",
+        }
+    }
+
     /// The permissions that it is given.
     pub fn permissions(self) -> &'static [Permission] {
         match self {
