@@ -364,6 +364,18 @@ impl<'a> Post<'a> {
             left.retain(|letter| !is_tried(letter));
             self.posted.extend(posted);
         }
+        if self.is_stopped() && !left.is_empty() {
+            self.hand_back(&left)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the claims on what is not begun any more, so that another machine tells it at once.
+    fn hand_back(&mut self, letters: &[Letter]) -> Result<(), AppError> {
+        let phase = Phase::Claimed { until: self.context.real_now() };
+        let lines = letters.iter().flat_map(|letter| self.lines(letter, &phase)).collect();
+        self.write(lines).map_err(Arc::new)?;
+        self.notes.push().map_err(Arc::new)?;
         Ok(())
     }
 
@@ -426,12 +438,17 @@ impl<'a> Post<'a> {
             (0, source) => AppError::Ledger(source),
             (sent, source) => AppError::Unrecorded { sent, source },
         };
-        let records = self.notes.append(&lines).map_err(unrecorded)?;
+        self.write(lines).map_err(unrecorded)?;
+        // It is recorded here, and is pushed by this clone's next run at the latest.
+        self.notes.push().map_err(Arc::new)?;
+        Ok(())
+    }
+
+    fn write(&mut self, lines: Vec<(TenantId, LedgerEntry)>) -> Result<(), LedgerError> {
+        let records = self.notes.append(&lines)?;
         for ((file, _), record) in lines.into_iter().zip(records) {
             self.told.entry(file).or_default().push(record);
         }
-        // It is recorded here, and is pushed by this clone's next run at the latest.
-        self.notes.push().map_err(Arc::new)?;
         Ok(())
     }
 

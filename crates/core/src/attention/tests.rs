@@ -99,6 +99,7 @@ fn carried_by(sink: &str) -> TicketPolicy {
         client: Some("halo".into()),
         require: true,
         remind: Duration::days(7),
+        select: Selection::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::Duration;
 
 use super::Tenant;
+use super::selection::Selection;
 use crate::words::kebab_enum;
 
 /// How often a matter that lasts is told again where the settings do not say.
@@ -221,6 +222,8 @@ pub struct TicketPolicy {
     pub require: bool,
     /// How often a ticket is told again that its renewal is critical: as often as its sink says.
     pub remind: Duration,
+    /// For whom tickets are opened: for those whom the sink selects.
+    pub select: Selection,
 }
 
 impl TicketPolicy {
@@ -229,9 +232,15 @@ impl TicketPolicy {
         tenant.tickets.get(self.client.as_ref()?)
     }
 
+    /// Whether tickets are opened for the tenant. One that is open goes on, whatever is selected since.
+    pub fn opens_for(&self, tenant: &Tenant) -> bool {
+        self.select.matches(tenant) && self.lacks(tenant).is_none()
+    }
+
     /// The key that the tenant would need for a ticket and does not have.
     pub fn lacks(&self, tenant: &Tenant) -> Option<&str> {
-        let key = self.client.as_deref().filter(|_| self.require)?;
+        let is_asked = self.require && self.select.matches(tenant);
+        let key = self.client.as_deref().filter(|_| is_asked)?;
         (!tenant.tickets.contains_key(key)).then_some(key)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Two phases, as with uploads: a run *claims* a step before it sends, and records the *outcome*
 //! afterwards. A run that died between leaves a claim, which ends after [`LEASE`]; the next one sends the
-//! same message with the same idempotency key.
+//! same message with the same idempotency key. A run that is asked to stop hands back what it claimed and
+//! did not begin: it claims it until now.
 
 use std::collections::BTreeMap;
 
@@ -114,10 +115,11 @@ fn add<'a>(thread: &mut Thread<'a>, record: &'a Record, notice: &'a Notice, aske
         Some(known) if is_claim(notice) && was_bound(known, record, asker) => {}
         Some(known) => {
             let is_repeated = is_left(known, record);
-            known.unanswered = match (is_claim(notice), is_repeated) {
-                (true, true) => known.unanswered.saturating_add(1),
-                (is_claim, _) => u32::from(is_claim),
-            };
+            known.unanswered =
+                match (is_claim(notice) && !is_handed_back(record, notice), is_repeated) {
+                    (true, true) => known.unanswered.saturating_add(1),
+                    (is_claim, _) => u32::from(is_claim),
+                };
             let is_loop = known.unanswered > CLAIMS;
             known.standing = if is_loop { Standing::Due } else { standing };
             known.delivery = notice.delivery;
@@ -128,6 +130,11 @@ fn add<'a>(thread: &mut Thread<'a>, record: &'a Record, notice: &'a Notice, aske
 
 fn is_claim(notice: &Notice) -> bool {
     matches!(notice.phase, Phase::Claimed { .. })
+}
+
+/// Whether a run ends its own claim by this line: nothing was sent by it.
+fn is_handed_back(record: &Record, notice: &Notice) -> bool {
+    matches!(notice.phase, Phase::Claimed { until } if until <= record.at)
 }
 
 /// Whether a claim still stood when another clone claimed the same: then the later one was lost, and whoever

@@ -14,7 +14,7 @@ use super::letter::name;
 use super::ticket::told::{TicketStep, TicketTold};
 use crate::attention::{Matter, Severity};
 use crate::fleet::Tenant;
-use crate::model::{Sha256, TenantId, Timestamp};
+use crate::model::{Sha256, TenantId, Timestamp, TokenRef};
 use crate::report::{plural, renewal_title};
 
 /// A step in the life of a matter. The number says which time the matter is open, from 1: one that
@@ -382,17 +382,21 @@ impl Message {
             return format!("Test message to the sink {sink}");
         }
         // A long name must not push out what happened.
-        let whose = name(self.customer().map_or("The fleet", Customer::called));
+        let whose = titled(self.customer().map_or("The fleet", Customer::called));
         if let Some(ticket) = &self.ticket {
             // The same from the first message to the last, so that they stay together.
             let number = ticket.number.as_ref().map(|number| format!(" [{}]", name(number)));
-            let title = renewal_title(&ticket.token, &whose);
+            let token = TokenRef {
+                name: ticket.token.name.as_deref().map(without_ticket_numbers),
+                ..ticket.token.clone()
+            };
+            let title = renewal_title(&token, &whose);
             return format!("{title}{}", number.unwrap_or_default());
         }
         match self.told() {
             [Told { matter, step }] => {
                 let token = matter.token.as_ref().map(|token| match &token.name {
-                    Some(which) => format!(" {} {}", token.kind, name(which)),
+                    Some(which) => format!(" {} {}", token.kind, titled(which)),
                     None => format!(" {}", token.kind),
                 });
                 let over = match step {
@@ -412,6 +416,34 @@ impl Message {
             }
         }
     }
+}
+
+/// A name for a title.
+fn titled(text: &str) -> String {
+    name(&without_ticket_numbers(text))
+}
+
+/// A name in which no ticket system finds one of its tickets. They file a mail by what its subject has in
+/// brackets, behind `ID:` or `#`, or as letters with a long number, and a customer gives the names of its
+/// tokens itself: by such a name its renewals would be filed with another customer's.
+fn without_ticket_numbers(name: &str) -> String {
+    const LONG: usize = 6;
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name.chars();
+    while let Some(c) = rest.next() {
+        let digits = rest.as_str().chars().take_while(|c| c.is_numeric()).count();
+        match c {
+            '[' | '［' | '【' => out.push('('),
+            ']' | '］' | '】' => out.push(')'),
+            '#' | '＃' => out.push(' '),
+            ':' | '：' if rest.as_str().trim_start().starts_with(char::is_numeric) => {
+                out.push(' ')
+            }
+            _ if c.is_alphabetic() && digits >= LONG => out.extend([c, ' ']),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -303,7 +303,8 @@ impl<'a> AtSink<'a> {
         let Some(tenant) = &matter.tenant else {
             let is_whole = self.input.plan.selection.select.is_empty()
                 && self.input.plan.selection.touched.is_none();
-            let is_over = is_whole && !self.is_sign_in_unproved(matter);
+            let is_over =
+                is_whole && !self.is_sign_in_unproved(matter) && !self.is_record_unread(matter);
             return is_over.then_some(Step::Resolved(time));
         };
         let desired = self.input.fleet.iter().find(|one| match tenant.tenant_id {
@@ -334,6 +335,21 @@ impl<'a> AtSink<'a> {
         let mut planned = self.input.plan.tenants.iter();
         !own.is_empty()
             && planned.all(|one| one.observed == Observed::None || !own.contains(one.name.as_str()))
+    }
+
+    /// Whether the lines that the matter is about cannot be read: who wrote one that was told could hide it
+    /// behind one that nobody can read.
+    fn is_record_unread(&self, matter: &Matter) -> bool {
+        const UNREAD: [&str; 2] = ["ledger-unknown", "notes-unknown"];
+        let file = |key: &str| key.split('/').nth(2).map(str::to_owned);
+        let own = file(&matter.key);
+        matter.code.as_str() == "ledger-line-broken"
+            && self.input.matters.iter().any(|other| {
+                let of = file(&other.key);
+                UNREAD.contains(&other.code.as_str())
+                    && other.tenant.is_none()
+                    && (of == own || of.as_deref() == Some("-"))
+            })
     }
 
     /// Whether Intune has a token that works again, as a customer is told. Settings by which a date is no

@@ -273,7 +273,7 @@ pub fn tells(
         })
     };
     // What could not be read opens none.
-    policy.lacks(tenant).is_none() && (matter.as_of.is_none() || has_ticket())
+    policy.opens_for(tenant) && (matter.as_of.is_none() || has_ticket())
 }
 
 /// The renewals of whose tickets nothing is said, because their tokens could not be read.
@@ -289,7 +289,7 @@ pub fn unread(
         let mut planned = plan.tenants.iter();
         let tenant = own.find(|tenant| Some(tenant.tenant_id) == id);
         let planned = planned.find(|one| one.tenant_id.is_some() && one.tenant_id == id);
-        let has_number = tenant.is_some_and(|tenant| policy.lacks(tenant).is_none());
+        let has_number = tenant.is_some_and(|tenant| policy.opens_for(tenant));
         let mut tokens = planned.into_iter().flat_map(|one| &one.tokens);
         has_number
             && tokens.any(|one| {
@@ -499,7 +499,7 @@ fn of_token(
     };
     let mut steps = due(tickets, &now);
     // Never a default: a ticket without its customer would be another customer's.
-    if input.policy.lacks(tenant).is_some() {
+    if !input.policy.opens_for(tenant) {
         steps.retain(|one| one.step.stage != Stage::Opened);
     }
     steps

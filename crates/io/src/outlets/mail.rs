@@ -16,7 +16,7 @@ use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 
 use super::calendar::{self, ics};
-use super::smtp::{Server, SmtpFailure};
+use super::smtp::{Server, SmtpFailure, Taken};
 use super::{DELIVERY, Sink, SinkError, variable};
 
 /// A user of the server. Not `Debug`: it holds a password.
@@ -70,7 +70,7 @@ impl MailSink {
         let code = match failure {
             SmtpFailure::Smtp(error) if error.is_timeout() => return self.timed_out(),
             SmtpFailure::Smtp(error) => error.status().map(|code| (u16::from(code), error)),
-            SmtpFailure::Stream(_) | SmtpFailure::NoStarttls => None,
+            SmtpFailure::Stream(_) | SmtpFailure::NoStarttls | SmtpFailure::Lacks(_) => None,
         };
         match code {
             Some((status, error)) if error.is_transient() => {
@@ -145,7 +145,17 @@ impl Sink for MailSink {
         })?;
         let mail = composed(mail)?;
         match tokio::time::timeout(DELIVERY, self.server.send(&mail)).await {
-            Ok(Ok(mut connection)) => {
+            Ok(Ok(Taken { mut connection, refused })) => {
+                for (address, error) in &refused {
+                    let status = error.status().map(|status| format!(" with status {status}"));
+                    tracing::warn!(
+                        "the sink {}: {} refused the mail for {}{}; its other addresses have it. Correct or remove that address",
+                        self.name,
+                        self.policy.host,
+                        clipped(&safe_text(address.as_ref()), 100),
+                        status.unwrap_or_default(),
+                    );
+                }
                 // It has the mail, however it ends this.
                 let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
                 Ok(())

@@ -13,10 +13,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use applecart_core::fleet::{Email, MailTls};
+use lettre::Address;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, crypto};
 use rustls_platform_verifier::BuilderVerifierExt as _;
@@ -47,6 +49,16 @@ pub(super) enum SmtpFailure {
     /// It is not spoken to without.
     #[error("it offers no STARTTLS")]
     NoStarttls,
+    #[error("it does not take {0}, which this mail needs")]
+    Lacks(Extension),
+}
+
+/// A mail that was taken.
+pub(super) struct Taken {
+    /// What is left of the conversation is to end it.
+    pub(super) connection: AsyncSmtpConnection,
+    /// For whom of several it was not taken, and why.
+    pub(super) refused: Vec<(Address, SmtpError)>,
 }
 
 /// How what is said is encrypted.
@@ -84,11 +96,8 @@ impl Server {
         Ok(Self { host, port: policy.port, security, user })
     }
 
-    /// Has the mail taken. What is left of the conversation is to end it.
-    pub(super) async fn send(
-        &self,
-        mail: &lettre::Message,
-    ) -> Result<AsyncSmtpConnection, SmtpFailure> {
+    /// Has the mail taken.
+    pub(super) async fn send(&self, mail: &lettre::Message) -> Result<Taken, SmtpFailure> {
         #[expect(clippy::disallowed_types, reason = "lettre's own stream reads without a bound")]
         let stream = tokio::net::TcpStream::connect((self.host.as_str(), self.port)).await?;
         let peer = stream.peer_addr()?;
@@ -112,9 +121,61 @@ impl Server {
         if let Some(user) = &self.user {
             connection.auth(DEFAULT_MECHANISMS, user).await?;
         }
-        connection.send(mail.envelope(), &mail.formatted()).await?;
-        Ok(connection)
+        match submit(&mut connection, mail).await {
+            Ok(refused) => Ok(Taken { connection, refused }),
+            Err(failure) => {
+                connection.abort().await;
+                Err(failure)
+            }
+        }
     }
+}
+
+/// Has the mail taken for whomever the server takes it for; says for whom it does not. `lettre` ends the
+/// conversation at the first address that is refused, and nobody would hear of it because one mailbox is
+/// gone. An address that is refused for now leaves the mail to be sent to all of them later.
+async fn submit(
+    connection: &mut AsyncSmtpConnection,
+    mail: &lettre::Message,
+) -> Result<Vec<(Address, SmtpError)>, SmtpFailure> {
+    let (envelope, bytes) = (mail.envelope(), mail.formatted());
+    let mut addresses = envelope.from().into_iter().chain(envelope.to());
+    let needs = [
+        (
+            addresses.any(|one| !one.to_string().is_ascii()),
+            Extension::SmtpUtfEight,
+            MailParameter::SmtpUtfEight,
+        ),
+        (
+            !bytes.is_ascii(),
+            Extension::EightBitMime,
+            MailParameter::Body(MailBodyParameter::EightBitMime),
+        ),
+    ];
+    let mut parameters = Vec::new();
+    for (_, extension, parameter) in needs.into_iter().filter(|(is_needed, ..)| *is_needed) {
+        if !connection.server_info().supports_feature(extension) {
+            return Err(SmtpFailure::Lacks(extension));
+        }
+        parameters.push(parameter);
+    }
+    connection.command(Mail::new(envelope.from().cloned(), parameters)).await?;
+    let (mut taken, mut refused) = (0, Vec::new());
+    for address in envelope.to() {
+        match connection.command(Rcpt::new(address.clone(), Vec::new())).await {
+            Ok(_) => taken += 1,
+            Err(error) if error.is_permanent() => refused.push((address.clone(), error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if taken == 0
+        && let Some((_, error)) = refused.pop()
+    {
+        return Err(error.into());
+    }
+    connection.command(Data).await?;
+    connection.message(&bytes).await?;
+    Ok(refused)
 }
 
 /// A stream from which only so much is read, and nothing ahead of what is asked for.

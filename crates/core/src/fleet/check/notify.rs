@@ -341,6 +341,8 @@ impl Checks<'_, '_> {
             client: client.map(|at| at.value.clone()),
             require: require.is_some_and(|at| at.value),
             remind: found.map_or(REMIND, |sink| sink.remind),
+            // What it cannot be read to select has been complained about.
+            select: found.and_then(|sink| Selection::parse(&sink.select).ok()).unwrap_or_default(),
         })
     }
 

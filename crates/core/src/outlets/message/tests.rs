@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::attention::{Cause, InGit, MatterTenant};
 use crate::model::TokenRef;
+use crate::outlets::letter;
 
 fn id(number: u8) -> TenantId {
     format!("00000000-0000-4000-8000-0000000000{number:02x}").parse().unwrap()
@@ -235,4 +236,21 @@ fn an_opening_with_a_corrected_number_is_another_message_and_what_follows_answer
     assert_eq!(corrected.key(), corrected.root(), "it begins the conversation");
     let closed = message(told("closed-1", "9", true, Some(corrected.delivery())));
     assert_eq!(closed.root(), corrected.key());
+}
+
+#[test]
+fn no_name_that_a_customer_gives_is_taken_for_the_number_of_a_ticket() {
+    for (name, shown) in [
+        ("[AC-3f4b27c8] London", "(AC-3f4b27c8) London"),
+        ("ID:0012345", "ID 0012345"),
+        ("Ticket #123456", "Ticket  123456"),
+        ("##12##", "  12  "),
+        ("T20260101.0001", "T 20260101.0001"),
+        ("INC0012345", "INC 0012345"),
+        ("Contoso: iPad 2026 (Nord)", "Contoso: iPad 2026 (Nord)"),
+        ("iPad2026", "iPad2026"),
+    ] {
+        assert_eq!(without_ticket_numbers(name), shown);
+        assert_eq!(titled(name), letter::name(shown));
+    }
 }

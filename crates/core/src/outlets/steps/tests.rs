@@ -17,6 +17,7 @@ enum End {
     Sent,
     /// The run is killed after it claimed.
     Killed,
+    HandedBack,
 }
 
 /// A fleet of one tenant, its sinks, and what was told so far.
@@ -141,6 +142,7 @@ impl Scene {
             let phase = match (end, is_down) {
                 (End::Sent, false) if has_nobody => Some(Phase::Dropped { why: "nobody".into() }),
                 (End::Killed, _) => None,
+                (End::HandedBack, _) => Some(Phase::Claimed { until: self.now }),
                 (End::Sent, true) => Some(Phase::Failed { why: "down".into() }),
                 (End::Sent, false) => Some(Phase::Sent),
             };
@@ -394,6 +396,30 @@ fn a_matter_of_the_fleet_ends_only_in_a_run_over_all_of_it() {
 }
 
 #[test]
+fn a_forged_line_is_not_over_because_a_line_behind_it_cannot_be_read() {
+    let file = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
+    let of_fleet = |scene: &Scene, cause: Cause, file: &str| Matter {
+        key: format!("fleet/-/{file}/{}/-", cause.code()),
+        tenant: None,
+        token: None,
+        ..scene.matter(cause)
+    };
+    let unknown = Cause::Unobserved(ProblemCode::NotesUnknown);
+    for unread in [file, "-"] {
+        let mut scene = Scene::new();
+        scene.matters = vec![of_fleet(&scene, Cause::LedgerLineBroken, file)];
+        assert_eq!(scene.run(), ["hub: raised-1 ledger-line-broken"]);
+        scene.matters = vec![of_fleet(&scene, unknown, unread)];
+        assert_eq!(scene.run(), ["hub: raised-1 notes-unknown"]);
+        scene.matters.clear();
+        let mut over = scene.run();
+        over.sort();
+        let wanted = ["hub: resolved-1 ledger-line-broken", "hub: resolved-1 notes-unknown"];
+        assert_eq!(over, wanted);
+    }
+}
+
+#[test]
 fn a_tenant_that_left_git_is_told_once_as_no_longer_watched() {
     let mut scene = Scene::new();
     scene.raise(Cause::Expired);
@@ -607,6 +633,7 @@ fn what_a_ticket_tells_is_no_second_message_where_tickets_go() {
         client: Some("halo".into()),
         require: true,
         remind: Duration::days(7),
+        select: Selection::default(),
     });
     scene.raise(Cause::Critical);
     scene.world.tenant.tickets.insert("halo".into(), "123".into());

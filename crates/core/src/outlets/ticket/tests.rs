@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::attention::MatterTenant;
+use crate::fleet::Selection;
 use crate::ledger::testing::{tenant, ticketed};
 use crate::model::{LedgerEntry, Sha256};
 
@@ -286,6 +287,7 @@ fn a_forged_opening_keeps_no_critical_credential_from_its_ticket_for_longer_than
         client: None,
         require: false,
         remind: Duration::days(7),
+        select: Selection::default(),
     };
     let tenant = tenant(1);
     let now = at("2026-12-20");
@@ -331,6 +333,7 @@ fn a_ticket_is_at_the_number_that_its_opening_arrived_with_and_at_none_before() 
         client: Some("halo".into()),
         require: true,
         remind: Duration::days(7),
+        select: Selection::default(),
     };
     let (id, now) = (tenant(1), at("2026-12-20"));
     let line = |client: &str, phase: Phase| {

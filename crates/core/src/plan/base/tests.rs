@@ -283,6 +283,15 @@ fn a_tenant_file_by_which_fewer_are_told_or_others_says_who() {
 }
 
 #[test]
+fn what_the_base_alone_has_changed_ends_no_alarm() {
+    let mut world = told_world();
+    world.tenant.tickets = [("halo".to_owned(), "3".to_owned())].into();
+    assert_eq!(world.plan().told_less_then.len(), 1);
+    world.base.as_mut().unwrap().behind.insert(world.tenant.name.to_string());
+    assert_eq!(world.plan().told_less_then, [""; 0], "the clone is behind, and merges nothing");
+}
+
+#[test]
 fn a_tenant_file_by_which_more_are_told_is_not_reported_as_less() {
     let mut world = told_world();
     let with = world.tenant.clone();

@@ -13,7 +13,11 @@ use crate::model::TenantId;
 pub(super) fn told_less(input: &Input<'_>, before: &[Desired]) -> Vec<String> {
     let before = by_id(before);
     let others = Others::of(input.fleet);
-    let tenants = input.fleet.iter().filter_map(Desired::valid);
+    // What the base alone has changed since, no merge of this revision takes back.
+    let is_behind = |now: &&Tenant| {
+        input.base.as_ref().is_some_and(|base| base.behind.contains(now.name.as_str()))
+    };
+    let tenants = input.fleet.iter().filter_map(Desired::valid).filter(|now| !is_behind(now));
     tenants
         .filter_map(|now| {
             let old = before.get(&now.tenant_id).copied();

@@ -90,6 +90,23 @@ fn a_run_that_died_is_made_up_for_with_the_same_message() {
 }
 
 #[test]
+fn what_a_run_hands_back_any_clone_tells_at_once_and_it_counts_as_no_death() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Expired);
+    for clone in ["clone-1", "clone-2", "clone-3", "clone-4"] {
+        scene.clone = clone;
+        scene.run_ending(End::HandedBack);
+    }
+    // Claims of runs that died would by now bind nobody.
+    scene.clone = "clone-5";
+    scene.run_ending(End::Killed);
+    scene.clone = "clone-6";
+    assert_eq!(scene.run(), NOTHING, "clone-5 may be sending");
+    scene.now = scene.now.plus(Duration::minutes(15));
+    assert_eq!(scene.run(), ["hub: raised-1 expired"]);
+}
+
+#[test]
 fn what_did_not_arrive_arrives_in_the_order_in_which_it_happened() {
     let mut scene = Scene::new();
     let urgent = [Cause::CannotLand, Cause::FactsDiffer, Cause::CanaryFailed, Cause::Expired];
