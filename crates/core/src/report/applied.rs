@@ -204,9 +204,10 @@ impl Done {
     }
 
     /// The ledger did not take a line: Intune has what it has, and the next run finds and records it.
-    pub fn unrecorded(error: &dyn std::error::Error, happened: Happened) -> Self {
+    pub fn unrecorded(why: &str, happened: Happened) -> Self {
         let details = vec![format!(
-            "what happened could not be recorded in the ledger ({error}). The next `applecart apply` reads Intune and records it"
+            "what happened could not be recorded in the ledger: {}. The next `applecart apply` reads Intune and records it",
+            why.trim_end_matches('.')
         )];
         Self { details, outcome: Outcome::Partial, ..Self::of(happened) }
     }

@@ -32,9 +32,9 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
     let _ = writeln!(out, "{}", styled(style, &counted(summary)));
     if let Some(kept) = &report.not_pushed {
         let text = format!(
-            "{} of the ledger could not be pushed: {} Until they are, other clones do not know what was uploaded. They are saved. Push them where the remote can be reached: `applecart ledger append {}`",
+            "{} of the ledger could not be pushed: {}. Until they are, other clones do not know what was uploaded. They are saved. Push them where the remote can be reached: `applecart ledger append {}`",
             plural(kept.entries, "line"),
-            escape(&kept.why),
+            escape(kept.why.trim_end_matches('.')),
             escape(&kept.file)
         );
         out.push_str(&styled(BAD, wrap(&text, 0, width).trim_end()));

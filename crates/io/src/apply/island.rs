@@ -164,7 +164,7 @@ impl Island<'_> {
     pub(super) async fn accepted(&self, facts: Facts, happened: Happened) -> Result<(), Done> {
         let draft = record::applied(self.due, self.plan_digest, facts, self.tools);
         let recorded = self.tools.ledger.append(vec![draft]).await;
-        recorded.map(|_| ()).map_err(|error| Done::unrecorded(&error, happened))
+        recorded.map(|_| ()).map_err(|error| Done::unrecorded(&error.sentence(), happened))
     }
 
     /// Records an accepted upload, and then what a read shows.
@@ -236,7 +236,7 @@ impl Island<'_> {
         let draft = record::confirmed(self.due, facts.clone(), evidence, self.tools);
         match self.tools.ledger.append(vec![draft]).await {
             Ok(_) => Done { details, live: Some(facts), ..Done::of(happened) },
-            Err(error) => Done::unrecorded(&error, happened),
+            Err(error) => Done::unrecorded(&error.sentence(), happened),
         }
     }
 
@@ -380,7 +380,7 @@ impl Island<'_> {
     async fn ended(&self, draft: (TenantId, LedgerEntry), cause: Cause, done: Done) -> Done {
         match self.tools.ledger.append(vec![draft]).await {
             Ok(_) => Done { cause: Some(cause), ..done },
-            Err(error) => with(Done::unrecorded(&error, done.happened), done.outcome),
+            Err(error) => with(Done::unrecorded(&error.sentence(), done.happened), done.outcome),
         }
     }
 

@@ -381,7 +381,7 @@ impl Turn<'_> {
         match self.extend_lease().await {
             Ok(None) => {}
             Ok(Some(why)) => return island.not_sent(Happened::InProgressElsewhere, why).await,
-            Err(error) => return Done::unrecorded(&error, Happened::NotStarted),
+            Err(error) => return Done::unrecorded(&error.sentence(), Happened::NotStarted),
         }
         // Announcing, reading and other tenants' turns took their time.
         if let Some((happened, why)) = island.tools.not_in_force(island.due).await {
