@@ -16,6 +16,8 @@ mod audit;
 mod base;
 mod book;
 mod bounds;
+#[cfg(target_os = "linux")]
+mod chaos;
 mod cli;
 mod clone;
 mod conformance;

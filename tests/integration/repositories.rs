@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[cfg(target_os = "linux")]
+use crate::world::behind_mounts;
 use crate::world::hub::{Clone, Hub, git, script};
 use crate::world::{Run, World, finish, project};
 
@@ -235,22 +237,10 @@ fn what_is_refused_is_named_with_one_command_that_helps() {
     validate(&borrower).ends_with(3).says("borrows its objects").says("clone again");
 }
 
-/// Runs the program behind shell commands that mount something for it alone. `None` where this
-/// machine lets nobody do that.
+/// Runs the program where this is mounted for it alone. `None` where this machine lets nobody do that.
 #[cfg(target_os = "linux")]
 fn behind(mounts: &str, clone: &Clone<'_>, arguments: &[&str]) -> Option<Run> {
-    let namespace = ["--map-root-user", "--mount", "sh", "-c"];
-    let may = Command::new("unshare").args(namespace).arg("mount -t tmpfs tmpfs /mnt").output();
-    if !may.is_ok_and(|output| output.status.success()) {
-        return None;
-    }
-    let inner = clone.command(arguments);
-    let mut command = Command::new("unshare");
-    command.args(namespace).arg(format!("{{ {mounts}; }} || exit 99; exec \"$0\" \"$@\""));
-    command.arg(inner.get_program()).args(inner.get_args());
-    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(inner.get_current_dir().unwrap());
-    Some(finish(command))
+    behind_mounts(&clone.command(arguments), mounts, "true")
 }
 
 /// The same folder, which nothing can be written to.

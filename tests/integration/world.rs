@@ -309,6 +309,63 @@ pub(crate) fn eventually(what: &str, so: impl Fn() -> bool) {
     }
 }
 
+/// Chance, the same for the same seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+
+    pub(crate) fn percent(&mut self, share: u64) -> bool {
+        self.roll(100) < share
+    }
+}
+
+/// A number from the environment.
+pub(crate) fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// The program that a long test runs, as this one would be run: an optimised one, where it is named.
+pub(crate) fn long_program(plain: &Command) -> Command {
+    let named = std::env::var_os("APPLECART_LONG_PROGRAM");
+    let mut command = Command::new(named.as_deref().unwrap_or(plain.get_program()));
+    command.env_clear().args(plain.get_args()).stdin(Stdio::null());
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(plain.get_current_dir().unwrap());
+    command
+}
+
+/// Runs a command where shell commands have mounted something for it alone, and others afterwards, while it
+/// is mounted. `None` where this machine lets nobody do that.
+#[cfg(target_os = "linux")]
+pub(crate) fn behind_mounts(inner: &Command, mounts: &str, afterwards: &str) -> Option<Run> {
+    let namespace = ["--map-root-user", "--mount", "sh", "-c"];
+    let may = Command::new("unshare").args(namespace).arg("mount -t tmpfs tmpfs /mnt").output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        println!("skipped: nothing can be mounted on this machine");
+        return None;
+    }
+    let line = format!(
+        "{{ {mounts}; }} >&2 || exit 99; \"$0\" \"$@\"; code=$?; {{ {afterwards}; }} >&2 || exit 98; exit $code"
+    );
+    let mut command = Command::new("unshare");
+    command.args(namespace).arg(line).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(inner.get_current_dir().unwrap());
+    let run = finish(command);
+    assert!(!matches!(run.code, 98 | 99), "{run:?}");
+    Some(run)
+}
+
 /// The project's folder.
 pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -17,9 +17,13 @@ use crate::world::project;
 const OTHER_WORDS: [&str; 4] = ["age-keygen", "persist-credentials", "ssh-ed25519", "ssh-rsa"];
 
 /// Variables that the build, the installer and the tests read, and examples.
-const OTHER_VARIABLES: [&str; 8] = [
+const OTHER_VARIABLES: [&str; 12] = [
     "APPLECART_COMMIT",
+    "APPLECART_HOSTILE",
     "APPLECART_INSTALL_DIR",
+    "APPLECART_LONG_KILLS",
+    "APPLECART_LONG_PROGRAM",
+    "APPLECART_LONG_SEED",
     "APPLECART_SINKHOLE",
     "APPLECART_TEST_LEDGER_VICTIM",
     "APPLECART_TEST_TELLS_BY_NOW",

@@ -23,25 +23,9 @@ use super::alertmanager::Alertmanager;
 use super::recorder::{Answers, Recorder};
 use crate::sinks::mail::header;
 use crate::world::hub::{Clone, Hub};
-use crate::world::tenant_id;
+use crate::world::{Dice, long_program, number, tenant_id};
 use servers::{Gate, Mail};
 use tickets::Desk;
-
-/// Chance, the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-
-    fn percent(&mut self, share: u64) -> bool {
-        self.roll(100) < share
-    }
-}
 
 /// A customer's certificate, and how many days before its end it will be renewed.
 #[derive(Clone)]
@@ -157,7 +141,7 @@ impl Years {
         sinks.push_str(&format!("  - sink: {}\n    {desk}\n    codes: []\ntickets: {{sink: {}, client: halo, require: true}}\n", tickets::SINK, tickets::SINK));
         hub.world.write("applecart.yaml", &hub.world.policy(&sinks));
         let start = Utc::now().trunc_subsecs(0);
-        let mut dice = Dice(seed);
+        let mut dice = Dice::of(seed);
         let mut customers = Vec::new();
         for number in 0..tenants {
             // None is a part of another.
@@ -247,7 +231,8 @@ impl Years {
         let clones =
             folders.each_ref().map(|folder| Clone { hub: &self.hub, folder: folder.clone() });
         let start = |clone: &Clone<'_>| {
-            let mut command = program(&clone.command(&[job.name(), "--now", &now.to_rfc3339()]));
+            let mut command =
+                long_program(&clone.command(&[job.name(), "--now", &now.to_rfc3339()]));
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
         match course {
@@ -625,21 +610,6 @@ fn kill(child: &mut Child) -> bool {
     let _ = child.kill();
     child.wait().unwrap();
     is_over
-}
-
-/// A number from the environment.
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
-/// The program that is measured, run as this one would be.
-fn program(plain: &Command) -> Command {
-    let named = std::env::var_os("APPLECART_LONG_PROGRAM");
-    let mut command = Command::new(named.as_deref().unwrap_or(plain.get_program()));
-    command.env_clear().args(plain.get_args()).stdin(Stdio::null());
-    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(plain.get_current_dir().unwrap());
-    command
 }
 
 /// A run ends well, or with what some tenant or sink did not answer. One of two at once may leave what the
