@@ -18,9 +18,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use applecart_simulator::TenantId;
+use applecart_core::rules::entra::COUNT_DEVICES;
 use applecart_simulator::{
-    Options, Running, Simulator, WRITER_CLIENT_ID, WRITER_SECRET, seed_fleet,
+    Options, Running, Simulator, StateError, Tenant, TenantId, WRITER_CLIENT_ID, WRITER_SECRET,
+    seed_fleet,
 };
 
 /// Whom the fleet's files are sealed to. The key of the age format's own documentation: nobody
@@ -64,12 +65,27 @@ impl Fleet {
         Self { folder, simulator, runtime, tenants }
     }
 
-    /// The program in the fleet's repository, under GNU time where `measured`.
+    /// Lets the applications of all tenants read how many devices there are.
+    pub fn permit_counting(&self) {
+        for (number, id) in self.tenants.iter().enumerate() {
+            let permit = |tenant: &mut Tenant| {
+                tenant.managed_devices = (u32::try_from(number % 3000).unwrap(), 100);
+                let roles = tenant.apps.iter_mut().map(|app| &mut app.roles);
+                roles.for_each(|roles| roles.push(COUNT_DEVICES.to_owned()));
+                Ok::<_, StateError>(())
+            };
+            self.simulator.state().change(*id, permit).unwrap();
+        }
+    }
+
+    /// The program in the fleet's repository, under GNU time where `measured`. `PROGRAM` names another
+    /// build than the benchmark's own.
     pub fn program(&self, arguments: &[&str], measured: bool) -> Command {
-        let program = env!("CARGO_BIN_EXE_applecart");
+        let own = || env!("CARGO_BIN_EXE_applecart").into();
+        let program = std::env::var_os("PROGRAM").unwrap_or_else(own);
         let mut command = if measured {
             let mut command = Command::new("/usr/bin/time");
-            command.args(["-f", "%U %S %M", program]);
+            command.args(["-f", "%U %S %M"]).arg(program);
             command
         } else {
             Command::new(program)
