@@ -2,6 +2,7 @@
 
 use applecart_core::model::Kind;
 use applecart_simulator::{Fault, FaultRule, Issued};
+use chrono::{Duration, Utc};
 use serde_json::Value;
 
 use crate::world::{Run, World};
@@ -90,7 +91,7 @@ fn seal_and_renew_take_no_revoked_certificate() {
     std::fs::write(&file, &renewed.pem).unwrap();
     let file = file.to_str().unwrap();
     let seal = ["seal", file, "contoso/push", "--dry-run"];
-    let renew = ["renew", "contoso/push", "--file", file, "--dry-run"];
+    let renew = ["renew", "contoso/push", "--file", file];
     world.run(&seal).ends_with(0);
     let before = fetched(&world);
     world.state().revoke_push(&renewed.serial);
@@ -156,11 +157,31 @@ fn a_list_that_cannot_be_had_is_told_and_changes_nothing_else() {
 }
 
 #[test]
-fn nobody_is_asked_where_a_simulator_has_no_apple() {
+fn an_outdated_list_proves_what_it_has_and_nothing_more() {
+    let (world, contoso) = fleet();
+    forget_the_list(&world);
+    world.state().set_clock(Some(Utc::now() - Duration::days(2)));
+    world.state().revoke_push(&contoso.serial);
+    status(&world);
+    world.state().set_clock(None);
+    world.state().add_fault(no_list());
+    let told = [("contoso", "revoked"), ("the fleet", "revocation-unknown")];
+    let told = told.map(|(tenant, code)| (tenant.to_owned(), code.to_owned()));
+    assert_eq!(codes(&status(&world).ends_with(9)), told);
+}
+
+#[test]
+fn nobody_is_asked_where_a_simulator_has_no_apple_or_the_settings_say_so() {
     let (mut world, _) = fleet();
     world.asks_apple = false;
     let before = fetched(&world);
     assert!(codes(&status(&world).ends_with(0)).is_empty());
     assert_eq!(fetched(&world), before);
     world.run(&["status", "--offline"]).ends_with(0);
+    world.asks_apple = true;
+    world.write("applecart.yaml", &world.policy("checkWithApple: off\n"));
+    world.commit("Ask Apple nothing");
+    forget_the_list(&world);
+    status(&world);
+    assert_eq!(fetched(&world), before);
 }

@@ -467,3 +467,27 @@ impl<'a> LiveToken<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::world::World;
+
+    #[test]
+    fn an_enrollment_token_has_devices_of_its_own_and_no_device_is_no_number() {
+        let behind = |mut world: World, of_token: Option<u64>, of_tenant: Option<u64>| {
+            if world.kind == Kind::Enrollment {
+                world.live_enrollment(|live| live.devices = of_token);
+            }
+            world.live.devices = of_tenant;
+            world.live.behind(world.live.only(world.kind).unwrap())
+        };
+        assert_eq!(behind(World::enrollment(), Some(5), Some(3000)), Some(5));
+        assert_eq!(behind(World::enrollment(), None, Some(3000)), None);
+        assert_eq!(behind(World::enrollment(), Some(0), Some(3000)), None);
+        for start in [World::equal, World::vpp] {
+            assert_eq!(behind(start(), None, Some(3000)), Some(3000));
+            assert_eq!(behind(start(), None, Some(0)), None);
+        }
+    }
+}

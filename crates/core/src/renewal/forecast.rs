@@ -250,6 +250,17 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_a_year_after_another_renewal_is_not_brought_forward_by_itself() {
+        let now = |tenant| {
+            let day = "2026-12-01";
+            Upcoming { in_sitting: true, ..upcoming(tenant, Kind::Push, tenant, day) }
+        };
+        let found = forecast(&["a", "b", "c"].map(now), at(NOW), 2);
+        let week = week(&found, "2027-11-22");
+        assert!(week.collision && week.bring_forward.is_empty(), "{week:?}");
+    }
+
+    #[test]
     fn a_week_with_too_many_brings_certificates_forward_to_the_nearest_week_with_room() {
         let mut all: Vec<Upcoming> =
             ["a", "b", "c"].map(|name| upcoming(name, Kind::Push, name, "2027-03-10")).into();

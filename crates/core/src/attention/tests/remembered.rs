@@ -281,6 +281,13 @@ fn a_revoked_certificate_stays_revoked_while_apples_list_cannot_be_had() {
     let unknown = || Revocation::Unknown("Apple did not answer".into());
     assert_eq!(codes_with(&mut world, unknown()), ["revoked", "revocation-unknown"]);
     assert_eq!(codes_with(&mut world, Revocation::No), [""; 0], "a list disproves it");
+    // So it does where another tenant cannot be read, for which the notes are looked at.
+    let mut other = tenant("fabrikam", 9);
+    other.push.clone_from(&world.tenant.push);
+    world.selection = Selection::default();
+    world.others = vec![Desired::Valid(other)];
+    assert!(!codes_with(&mut world, Revocation::No).contains(&"revoked".to_owned()));
+    world.others.clear();
     // Another certificate is not the one that was told of.
     world.live_push(|live| live.expires = at("2027-11-25T10:00:00Z"));
     assert!(!codes_with(&mut world, unknown()).contains(&"revoked".to_owned()));

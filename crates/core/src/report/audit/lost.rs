@@ -112,7 +112,7 @@ pub fn lost_account(
         let most = std::cmp::Reverse(if token.at_once { most } else { 0 });
         let date = token.expires.filter(|_| !token.at_once);
         let enrollment_first = token.kind != Kind::Enrollment;
-        (!token.at_once, most, date, token.tenant.clone(), enrollment_first, token.name.clone())
+        (most, date, token.tenant.clone(), enrollment_first, token.name.clone())
     });
     let mut letters: Vec<LostLetter> = Vec::new();
     for (tenant, _) in &found {

@@ -1328,6 +1328,41 @@ fn what_is_wrong_with_a_token_in_sync_is_shown_beside() {
         world.live_enrollment(|live| live.last_sync_error_code = 3);
     });
     assert_eq!(terms, [HealthReason::TermsNotAccepted]);
+    let other = health(World::enrollment, |world| {
+        world.live_enrollment(|live| live.last_sync_error_code = 7);
+    });
+    assert_eq!(other, [HealthReason::SyncFailing]);
+    let failed = |world: &mut World| {
+        let long_ago = at("2026-01-01T00:00:00Z");
+        world.live_vpp(|live| {
+            live.last_sync_status = Some("failed".into());
+            live.last_sync = Some(long_ago);
+        });
+    };
+    let mut world = World::vpp();
+    failed(&mut world);
+    assert_eq!(
+        world.first().state.health_reasons,
+        [HealthReason::SyncFailing],
+        "not stale as well"
+    );
+    // That a dead token does not sync is no other matter.
+    world.live_vpp(|live| live.state = "invalid".into());
+    assert_eq!(world.first().state.health_reasons, [HealthReason::TokenInvalid]);
+}
+
+#[test]
+fn that_nobody_knows_of_a_certificate_in_git_is_told_where_intune_has_none_too() {
+    let unknown = |of_list: Option<Revocation>| {
+        let mut world = World::first_upload();
+        if let Some(of_list) = of_list {
+            world.revoked_in_git(of_list);
+        }
+        world.plan().revocation_unknown
+    };
+    let why = "Apple did not answer".to_owned();
+    assert_eq!(unknown(Some(Revocation::Unknown(why.clone()))), Some(why));
+    assert_eq!((unknown(Some(Revocation::No)), unknown(None)), (None, None));
 }
 
 #[test]
