@@ -16,6 +16,8 @@ pub(crate) struct Declared {
     /// Entries, with their file.
     pub(crate) slots: BTreeMap<Slot, Option<Arc<Credential>>>,
     pub(crate) allowed: BTreeMap<Slot, bool>,
+    /// Further reviewed lines that permit what is otherwise held.
+    pub(crate) released: BTreeMap<Slot, Vec<String>>,
     pub(crate) suspended: bool,
     pub(crate) settings: bool,
 }
@@ -34,6 +36,8 @@ pub(crate) struct Fleet {
     pub(crate) clones: [PathBuf; 2],
     repo: Repository,
     genesis: Option<String>,
+    /// Lines of the policy that let a token go to another customer.
+    pub(crate) moves: Vec<String>,
     recipient: String,
     ids: bool,
     pub(crate) history: Vec<Main>,
@@ -57,7 +61,7 @@ impl Fleet {
         std::os::unix::fs::symlink(&objects, two.join(".git/objects")).unwrap();
         let repo = Repository::open(one).unwrap();
         let (recipient, ids) = (pool.recipient.clone(), script.ids);
-        Self { clones, repo, genesis: None, recipient, ids, history: Vec::new() }
+        Self { clones, repo, genesis: None, moves: Vec::new(), recipient, ids, history: Vec::new() }
     }
 
     pub(crate) fn begins_with(&mut self, genesis: String) {
@@ -110,9 +114,10 @@ impl Fleet {
         let genesis = self.genesis.as_deref().expect("the ledger began");
         format!(
             "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: {}\n  credential: client-secret\n\
-             safety: {{maxShare: 100%}}\nledger: {{genesis: {genesis}}}\nrecipients:\n  - {}\n",
+             safety: {{maxShare: 100%}}\nledger: {{genesis: {genesis}}}\nrecipients:\n  - {}\nmoves: [{}]\n",
             applecart_simulator::WRITER_CLIENT_ID,
-            self.recipient
+            self.recipient,
+            self.moves.join(", ")
         )
     }
 
@@ -131,8 +136,8 @@ impl Fleet {
         let mut vpp = String::new();
         for (slot, credential) in &declared.slots {
             let mut entry = match slot {
-                // One customer's Apple Account nobody knows.
-                Slot::Push if number == 3 => "push:\n".to_owned(),
+                // One customer's Apple Account nobody knows, until somebody asks.
+                Slot::Push if number == 3 && declared.released.is_empty() => "push:\n".to_owned(),
                 Slot::Push => format!("push:\n    appleId: mdm@{name}.example\n"),
                 Slot::Abm => {
                     let id =
@@ -156,8 +161,13 @@ impl Fleet {
                     } else {
                         ""
                     };
+                    // What another MDM took, it gives up, and Intune has it back when it claims it.
+                    let claim = match declared.released.contains_key(slot) {
+                        true => "    claim: true\n",
+                        false => "",
+                    };
                     format!(
-                        "  - name: {slot:?}\n{id}    appleId: vpp@contoso.example\n{create}{settings}"
+                        "  - name: {slot:?}\n{id}    appleId: vpp@contoso.example\n{create}{claim}{settings}"
                     )
                 }
             };
@@ -165,7 +175,14 @@ impl Fleet {
                 Some(credential) => {
                     entry.push_str(&credential.stated(file(*slot)));
                     if declared.allowed.get(slot) == Some(&true) {
-                        entry.extend(credential.allowed(&crate::pool::topic(number, 0)));
+                        let lines = credential.allowed(&crate::pool::topic(number, 0));
+                        let lines: Vec<String> = lines
+                            .into_iter()
+                            .chain(declared.released.get(slot).into_iter().flatten().cloned())
+                            .collect();
+                        if !lines.is_empty() {
+                            entry.push_str(&format!("    allow:\n{}", lines.concat()));
+                        }
                     }
                 }
                 None if *slot == Slot::Push && number == 3 => entry = "push: {}\n".to_owned(),

@@ -22,6 +22,7 @@ mod pool;
 mod run;
 mod script;
 mod sight;
+mod stories;
 mod wire;
 mod witness;
 mod world;

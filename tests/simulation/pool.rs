@@ -90,7 +90,7 @@ pub(crate) fn start() -> DateTime<Utc> {
 }
 
 /// Which files of which kind there are for every tenant, and when they end, in days.
-const PUSH: [(&str, i64); 8] = [
+const PUSH: [(&str, i64); 9] = [
     ("live", 20),
     ("new", 364),
     ("newer", 380),
@@ -99,8 +99,9 @@ const PUSH: [(&str, i64); 8] = [
     ("expired", -1),
     ("future", 400),
     ("kind", 364),
+    ("last", 420),
 ];
-const VPP: [(&str, i64); 8] = [
+const VPP: [(&str, i64); 9] = [
     ("live", 20),
     ("new", 364),
     ("newer", 370),
@@ -109,9 +110,19 @@ const VPP: [(&str, i64); 8] = [
     ("organization", 364),
     ("expired", -1),
     ("facts", 364),
+    ("last", 420),
 ];
 /// When an enrollment token is downloaded, in minutes after the start.
-const ABM: [(&str, i64); 4] = [("new", -30), ("newer", 600), ("other-key", -30), ("ageless", -20)];
+const ABM: [(&str, i64); 5] = [
+    ("new", -30),
+    ("newer", 600),
+    ("other-key", -30),
+    ("ageless", -20),
+    ("last", LAST_DAY * 24 * 60),
+];
+
+/// The day on which the last files are downloaded, those that end every trouble. Few worlds last longer.
+pub(crate) const LAST_DAY: i64 = 230;
 
 /// A folder that is memory where the system has such.
 pub(crate) fn in_memory() -> tempfile::TempDir {
@@ -361,8 +372,38 @@ impl Credential {
             }
             _ => return None,
         };
-        Some(format!(
-            "    allow:\n      - {{hold: {hold}, from: '{from}', to: '{to}', reason: agreed, until: 2027-12-31}}\n"
-        ))
+        Some(permits(hold, &from, &to))
     }
+
+    /// The reviewed lines that a person writes who knows what Intune has, and that this file is right.
+    pub(crate) fn released(&self, live: &Tenant) -> Vec<String> {
+        let differs = |hold, live: &str, own: &str| (live != own).then(|| permits(hold, live, own));
+        match self.slot {
+            Slot::Push => {
+                let live = live.apple_push_notification_certificate.as_ref();
+                let own = self.topic.as_deref().unwrap_or_default();
+                live.and_then(|live| differs("topic-change", &live.topic_identifier, own))
+                    .into_iter()
+                    .collect()
+            }
+            Slot::Abm => Vec::new(),
+            Slot::London | Slot::Paris => {
+                let (organization, location) = &self.place;
+                let Some(live) = live.vpp_tokens.iter().find(|one| one.id.starts_with("vpp-"))
+                else {
+                    return Vec::new();
+                };
+                let organization =
+                    differs("organization-differs", &live.organization_name, organization);
+                let location = differs("wrong-location", &live.location_name, location);
+                organization.into_iter().chain(location).collect()
+            }
+        }
+    }
+}
+
+fn permits(hold: &str, from: &str, to: &str) -> String {
+    format!(
+        "      - {{hold: {hold}, from: '{from}', to: '{to}', reason: agreed, until: 2027-12-31}}\n"
+    )
 }

@@ -8,7 +8,7 @@ use applecart::app::{AppError, Context, Environment, Reach};
 use applecart_core::fleet::Tenant;
 use applecart_core::model::{Actor, Author, Outcome};
 use applecart_core::plan::{
-    Action, CheckedPlan, Known, Limits, Plan, Planned, Selection, Sync, Warning,
+    Action, CheckedPlan, Known, Limits, Plan, Planned, Reason, Selection, Sync, Warning,
 };
 use applecart_core::report::{ApplyReport, Happened};
 use applecart_core::rules::bindings::Bindings;
@@ -57,27 +57,40 @@ impl Files for Vault {
     }
 }
 
-/// The base in memory.
+/// The base in memory. As a fetch does, asking for it takes time, in which other runs go on.
 struct Base {
     witness: Arc<Mutex<Witness>>,
     clock: Arc<dyn Clock>,
+    dice: Mutex<Dice>,
     known: Mutex<Option<(Duration, Main)>>,
+}
+
+impl Base {
+    async fn now(&self) -> Option<Main> {
+        let now = self.clock.elapsed();
+        let known = self.known.lock().unwrap().clone();
+        if let Some((_, main)) = known.filter(|(at, _)| now.saturating_sub(*at) <= GOOD_FOR) {
+            return Some(main);
+        }
+        let takes = Duration::from_millis(self.dice.lock().unwrap().below(4000));
+        self.clock.sleep(takes).await;
+        let main = self.witness.lock().unwrap().main.last().cloned()?;
+        *self.known.lock().unwrap() = Some((self.clock.elapsed(), main.clone()));
+        Some(main)
+    }
 }
 
 impl InForce for Base {
     fn judge<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Still> {
-        let now = self.clock.elapsed();
-        let mut known = self.known.lock().unwrap();
-        let is_old = known.as_ref().is_none_or(|(at, _)| now.saturating_sub(*at) > GOOD_FOR);
-        if is_old {
-            *known = self.witness.lock().unwrap().main.last().map(|main| (now, main.clone()));
+        async {
+            let main = self.now().await;
+            let mut trees = main.iter().flat_map(|main| &main.trees);
+            match trees.any(|tree| *tree == tenant.tree) {
+                true => Still::InForce,
+                false => Still::Superseded { why: "the base says something else".to_owned() },
+            }
         }
-        let trees = known.iter().flat_map(|(_, main)| &main.trees);
-        let still = match trees.into_iter().any(|tree| *tree == tenant.tree) {
-            true => Still::InForce,
-            false => Still::Superseded { why: "the base says something else".to_owned() },
-        };
-        futures::future::ready(still).boxed()
+        .boxed()
     }
 }
 
@@ -114,7 +127,7 @@ impl<'w> Working<'w> {
             ..ConnectorOptions::new(secret)
         };
         let context = Context {
-            repo: world.fleet.clones.get(spec.clone).expect("one of two").clone(),
+            repo: world.clone(spec.clone),
             clone: None,
             rev: "HEAD".to_owned(),
             policy_rev: None,
@@ -198,6 +211,7 @@ impl<'w> Working<'w> {
         let base = Base {
             witness: self.world.witnessed(),
             clock: Arc::clone(&context.clock),
+            dice: Mutex::new(Dice::new(self.spec.noise ^ 1)),
             known: Mutex::default(),
         };
         let bindings = Bindings::of(&loaded.fleet, None, Some(view), &history);
@@ -248,7 +262,7 @@ impl<'w> Working<'w> {
 
 /// A run from its start to its end, and what it says.
 pub(crate) async fn whole(world: &World, spec: &Run, id: &str) {
-    let main = world.fleet.now().clone();
+    let main = world.fleet.borrow().now().clone();
     let working = Working::new(world, spec, id);
     let failed = |error: &AppError| {
         world.witness().note(id, &format!("ends: {}", first_words(&error.to_string())));
@@ -266,6 +280,12 @@ pub(crate) async fn whole(world: &World, spec: &Run, id: &str) {
                     .collect();
                 for result in &report.results {
                     witness.reach(format!("result:{}", result.result));
+                    for (code, _) in result.details.iter().filter_map(|told| told.split_once(": "))
+                    {
+                        if Reason::ALL.iter().any(|reason| reason.as_str() == code) {
+                            witness.reach(format!("hold:{code}"));
+                        }
+                    }
                     let told = format!("{} {} {}", result.tenant, result.kind, result.result);
                     witness.note(id, &told);
                 }
@@ -328,6 +348,40 @@ pub(crate) async fn last_look(world: &World, spec: &Run, id: &str) {
             let told =
                 format!("{} {} never comes to rest: {}", tenant.name, state.kind, state.sync);
             witness.breaks(told);
+        }
+    }
+}
+
+/// The lines for the policy that the holds of a plan print.
+pub(crate) async fn asked_for(world: &World, spec: &Run) -> Vec<String> {
+    let Ok((planned, ..)) = Working::new(world, spec, "somebody").plan().await else {
+        return Vec::new();
+    };
+    let details = planned.plan.tokens().flat_map(|(_, token)| token.state.details.clone());
+    let line = |detail: String| {
+        let (_, line) = detail.split_once("`moves: [")?;
+        Some(line.split_once("]`")?.0.to_owned())
+    };
+    details.filter_map(line).collect()
+}
+
+/// When everybody did what was asked, every file is in Intune.
+pub(crate) async fn all_is_well(world: &World, spec: &Run, id: &str) {
+    world.witness().begins(id);
+    let working = Working::new(world, spec, id);
+    let planned = match working.plan().await {
+        Ok((planned, ..)) => planned,
+        Err(error) => return world.witness().breaks(format!("the very last look fails: {error}")),
+    };
+    let mut witness = world.witness();
+    witness.ends(id);
+    for (tenant, token) in planned.plan.tokens().filter(|(_, token)| token.state.sha256.is_some()) {
+        let state = &token.state;
+        if state.sync != Sync::InSync {
+            witness.breaks(format!(
+                "{} {} does not recover: {} {:?} {:?}",
+                tenant.name, state.kind, state.sync, state.reasons, state.details
+            ));
         }
     }
 }

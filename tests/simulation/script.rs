@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::pool::Slot;
+use crate::stories::{by_hand, habit, meanwhile, merge, run, story, two};
 
 /// Numbers that follow from a seed, the same on every machine (SplitMix64).
 #[derive(Clone, Debug)]
@@ -66,8 +67,15 @@ pub(crate) enum Step {
         tenant: usize,
         on: bool,
     },
-    /// The last merge is taken back.
-    Revert,
+    /// All that a tenant file says is replaced at once.
+    State {
+        tenant: usize,
+        of: Vec<(Slot, Stated, bool)>,
+    },
+    /// The base says again what it said so many merges ago: the last one is taken back, or several are.
+    Back {
+        merges: usize,
+    },
     Portal {
         tenant: usize,
         what: ByHand,
@@ -91,6 +99,12 @@ pub(crate) enum Step {
         first: Run,
         second: Run,
         later: u64,
+    },
+    /// Something happens so many milliseconds after a run began.
+    Meanwhile {
+        run: Run,
+        later: u64,
+        step: Box<Step>,
     },
 }
 
@@ -116,6 +130,8 @@ pub(crate) enum ByHand {
     Twin {
         name: &'static str,
     },
+    /// It is taken away again.
+    NoTwin,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +203,11 @@ pub(crate) enum Fault {
     BrokeOff,
     Nonsense,
     Late(Duration),
+    /// The whole machine stands still before it asks. No time limit of its own ends, for its time
+    /// stands still as well; everybody else's goes on.
+    Paused(Duration),
+    /// Intune says that it took it, and never shows it.
+    Swallowed,
 }
 
 /// What goes wrong between a clone and the remote of the ledger.
@@ -207,28 +228,21 @@ pub(crate) struct Script {
     /// Whether tenant files name Intune's ids.
     pub(crate) ids: bool,
     pub(crate) steps: Vec<Step>,
+    /// Whether everybody does what the holds ask for at the end, so that nothing is held any more.
+    pub(crate) recovers: bool,
 }
 
-const ROLES: [&str; 17] = [
-    "new",
-    "new",
-    "new",
-    "new",
-    "new",
-    "newer",
-    "newer",
-    "newer",
-    "old",
-    "live",
-    "topic",
-    "place",
-    "organization",
-    "expired",
-    "future",
-    "kind",
-    "facts",
-];
-const ABM: [&str; 6] = ["new", "new", "newer", "newer", "other-key", "ageless"];
+impl Step {
+    /// What it has tenant files say.
+    fn states(&mut self) -> Vec<(usize, &mut Stated)> {
+        match self {
+            Self::Merge { tenant, to, .. } => vec![(*tenant, to)],
+            Self::State { tenant, of } => of.iter_mut().map(|(_, to, _)| (*tenant, to)).collect(),
+            Self::Meanwhile { step, .. } => step.states(),
+            _ => Vec::new(),
+        }
+    }
+}
 
 impl Script {
     pub(crate) fn of(seed: u64) -> Self {
@@ -261,14 +275,18 @@ impl Script {
                 steps.push(two(&mut dice, troubled));
             }
         }
-        for _ in 0..3 + dice.below(6) {
+        let told = dice.percent(60).then(|| dice.below(4));
+        for at in 0..3 + dice.below(5) {
+            if told == Some(at) {
+                steps.extend(story(&mut dice, tenants, troubled));
+            }
             let tenant = dice.below(tenants as u64) as usize;
             steps.push(match dice.below(100) {
                 0..=14 => {
                     let slot = dice.of(&Slot::ALL);
                     merge(&mut dice, tenant, slot, 40)
                 }
-                15..=20 => Step::Revert,
+                15..=20 => Step::Back { merges: dice.of(&[1, 1, 1, 2, 3, 5]) },
                 21..=31 => Step::Portal { tenant, what: by_hand(&mut dice) },
                 32..=37 => Step::Lag { tenant, seconds: dice.of(&[0, 20, 300, 2400, 8000]) },
                 38..=42 => Step::Habit { tenant, habit: habit(&mut dice) },
@@ -278,16 +296,18 @@ impl Script {
                     minutes: dice.of(&[1, 8, 20, 40, 40, 90, 600, 3000, 22_000, 40_000]),
                 },
                 62..=76 => two(&mut dice, troubled),
+                77..=82 => meanwhile(&mut dice, tenant, troubled),
                 _ => Step::Run(run(&mut dice, troubled)),
             });
         }
         // Whose a certificate is that no tenant has had, nothing could tell.
-        for step in &mut steps {
-            if let Step::Merge { tenant, to: Stated::File { foreign, .. }, .. } = step {
-                *foreign &= bare.get((*tenant + 1) % tenants) == Some(&false);
+        for (tenant, to) in steps.iter_mut().flat_map(Step::states) {
+            if let Stated::File { foreign, .. } = to {
+                *foreign &= bare.get((tenant + 1) % tenants) == Some(&false);
             }
         }
-        Self { tenants, bare, ids, steps }
+        let recovers = dice.percent(25);
+        Self { tenants, bare, ids, steps, recovers }
     }
 
     /// Scripts with less in them, most first.
@@ -299,6 +319,9 @@ impl Script {
             smaller
         });
         let mut all: Vec<Self> = fewer.collect();
+        if self.recovers {
+            all.push(Self { recovers: false, ..self.clone() });
+        }
         for at in steps {
             for simpler in self.steps.get(at).into_iter().flat_map(simpler) {
                 let mut smaller = self.clone();
@@ -325,6 +348,13 @@ fn simpler(step: &Step) -> Vec<Step> {
             let alone = [Step::Run(first.clone()), Step::Run(second.clone())];
             alone.into_iter().chain(firsts).chain(seconds).collect()
         }
+        Step::Meanwhile { run, later, step } => {
+            let (later, step) = (*later, step.clone());
+            let alone = [(*step).clone(), Step::Run(run.clone())];
+            let runs = less(run).into_iter();
+            let runs = runs.map(|run| Step::Meanwhile { run, later, step: step.clone() });
+            alone.into_iter().chain(runs).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -350,119 +380,10 @@ fn less(run: &Run) -> Vec<Run> {
     all
 }
 
-fn merge(dice: &mut Dice, tenant: usize, slot: Slot, file: u64) -> Step {
-    let role = match slot {
-        Slot::Abm => dice.of(&ABM),
-        Slot::Paris => "new",
-        Slot::Push | Slot::London => dice.of(&ROLES),
-    };
-    let to = match dice.below(100) {
-        roll if roll < file => Stated::File { role, foreign: dice.percent(4) },
-        roll if roll < 90 => Stated::Watched,
-        _ => Stated::Nothing,
-    };
-    Step::Merge { tenant, slot, to, allow: dice.percent(25) }
-}
-
-fn by_hand(dice: &mut Dice) -> ByHand {
-    let slot = dice.of(&[Slot::Push, Slot::Abm, Slot::London]);
-    match dice.below(10) {
-        0..=3 => ByHand::Upload {
-            slot,
-            role: dice.of(&["new", "newer", "newer", "live", "topic", "place"]),
-        },
-        4 | 5 => ByHand::ThereAndBack { slot },
-        6 | 7 => ByHand::Delete { slot },
-        8 => ByHand::Elsewhere { held: dice.percent(70) },
-        _ => ByHand::Twin { name: dice.of(&["Paris", "London"]) },
-    }
-}
-
-fn habit(dice: &mut Dice) -> Habit {
-    dice.of(&[
-        Habit::Usual,
-        Habit::OtherEncoding,
-        Habit::NeedsApproval,
-        Habit::NoBatch,
-        Habit::SmallPages,
-        Habit::NeedsConsent,
-        Habit::Unlicensed,
-    ])
-}
-
-fn two(dice: &mut Dice, troubled: bool) -> Step {
-    let (first, mut second) = (run(dice, troubled), run(dice, troubled));
-    if dice.percent(80) {
-        second.clone = 1 - first.clone;
-    }
-    Step::Two { first, second, later: dice.below(3) * dice.below(20) }
-}
-
 impl Run {
     /// One in which nothing goes wrong.
     pub(crate) fn quiet(clone: usize, what: What, noise: u64) -> Self {
         let (faults, pushes) = (Vec::new(), Vec::new());
         Self { clone, what, faults, pushes, crash: None, ahead: 0, noise }
     }
-}
-
-fn run(dice: &mut Dice, troubled: bool) -> Run {
-    let what = match dice.below(100) {
-        0..=69 => What::Apply { retry: dice.percent(20) },
-        70..=84 => What::Plan,
-        85..=92 => What::Status,
-        _ => What::Audit,
-    };
-    let mut faults = Vec::new();
-    let mut pushes = Vec::new();
-    if troubled {
-        for _ in 0..dice.below(5) {
-            let sort = match dice.below(100) {
-                0..=9 => Sort::SignIn,
-                10..=49 => Sort::Read,
-                _ => Sort::Write,
-            };
-            let nth = dice.below(if sort == Sort::Read { 16 } else { 3 });
-            faults.push(Strike { sort, nth, lasts: dice.percent(15), fault: fault(dice) });
-        }
-        if dice.percent(20) {
-            let fault =
-                dice.of(&[Push::Away, Push::Unheard, Push::Unheard, Push::Refused, Push::Busy]);
-            pushes.push((dice.below(7), fault));
-        }
-    }
-    Run {
-        clone: dice.below(2) as usize,
-        what,
-        faults,
-        pushes,
-        crash: (troubled && dice.percent(25)).then(|| 1 + dice.below(120)),
-        ahead: if dice.percent(6) { dice.of(&[-700, -30, -7, 4, 7, 30, 4000]) } else { 0 },
-        noise: dice.next(),
-    }
-}
-
-fn fault(dice: &mut Dice) -> Fault {
-    dice.of(&[
-        Fault::Throttled,
-        Fault::Throttled,
-        Fault::Status(503),
-        Fault::Status(400),
-        Fault::Status(401),
-        Fault::Status(403),
-        Fault::Status(504),
-        Fault::NoConnection,
-        Fault::Lost,
-        Fault::Lost,
-        Fault::Silence,
-        Fault::Hangs,
-        Fault::Doubled,
-        Fault::Stale,
-        Fault::Stale,
-        Fault::Stale,
-        Fault::BrokeOff,
-        Fault::Nonsense,
-        Fault::Late(Duration::from_secs(40)),
-        Fault::Late(Duration::from_secs(1000)),
-    ])
 }

@@ -158,6 +158,22 @@ impl Wire {
         answer
     }
 
+    /// Intune says that it took it, and has what it had before.
+    async fn swallowed(&self, asked: &Asked, request: &Request) -> Result<Answer, NoAnswer> {
+        let state = self.simulator.state();
+        let id = asked.tenant.map(tenant_id);
+        let before = id.and_then(|id| state.tenant(id));
+        let answer = self.arrives(asked, request, None).await;
+        if let (Some(id), Some(before)) = (id, before) {
+            let back = |tenant: &mut simulated::Tenant| {
+                *tenant = before;
+                Ok::<_, simulated::StateError>(())
+            };
+            state.change(id, back).expect("a tenant that is there");
+        }
+        answer
+    }
+
     fn old(&self, asked: &Asked, new: Answer) -> Answer {
         let key = format!("{} {}", asked.shown(), String::from_utf8_lossy(&asked.body));
         let now = sight::of(&asked.path, &asked.body, new.status, &new.body);
@@ -232,7 +248,16 @@ impl Wire {
                 self.clock.sleep(late).await;
                 self.arrives(asked, request, None).await
             }
-            Some(Fault::Stale) | None => self.arrives(asked, request, None).await,
+            Some(Fault::Paused(time)) => {
+                self.clock.sleep(time).await;
+                self.arrives(asked, request, None).await
+            }
+            Some(Fault::Swallowed) if asked.sort == Sort::Write => {
+                self.swallowed(asked, request).await
+            }
+            Some(Fault::Stale | Fault::Swallowed) | None => {
+                self.arrives(asked, request, None).await
+            }
         }
     }
 }

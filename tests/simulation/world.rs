@@ -1,7 +1,9 @@
 //! One world: its simulator, its repositories, its time, and everything that happens in it by a script.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context as Polling, Poll};
@@ -19,9 +21,9 @@ use git2::Repository;
 
 use crate::fleet::{Declared, Fleet};
 use crate::ledger::{BRANCH, Hub, Way, files};
-use crate::pool::{Pool, START, Slot, organization, tenant_id};
+use crate::pool::{LAST_DAY, Pool, START, Slot, organization, tenant_id};
 use crate::run;
-use crate::script::{ByHand, Habit, Run, Script, Step, What};
+use crate::script::{ByHand, Habit, Run, Script, Stated, Step, What};
 use crate::witness::Witness;
 
 pub(crate) struct World {
@@ -29,7 +31,7 @@ pub(crate) struct World {
     pub(crate) simulator: InProcess,
     pub(crate) clock: VirtualClock,
     pub(crate) ids: Arc<Lot>,
-    pub(crate) fleet: Fleet,
+    pub(crate) fleet: RefCell<Fleet>,
     pub(crate) hub: Arc<Mutex<Hub>>,
     witness: Arc<Mutex<Witness>>,
     _folder: tempfile::TempDir,
@@ -41,6 +43,9 @@ pub(crate) struct Ended {
     pub(crate) broken: Vec<String>,
     pub(crate) reached: std::collections::BTreeSet<String>,
 }
+
+/// Of what everybody has.
+const RENEWED: [Slot; 3] = [Slot::Push, Slot::Abm, Slot::London];
 
 /// So long somebody waits who only waits for his turn at a file.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -113,11 +118,15 @@ impl<T> Future for Mortal<'_, T> {
 
 /// Everything from the first merge to the last look.
 pub(crate) fn play(pool: &Arc<Pool>, simulator: &InProcess, seed: u64, script: &Script) -> Ended {
-    let mut world = World::new(pool, simulator, seed, script);
+    let world = World::new(pool, simulator, seed, script);
     for step in &script.steps {
         world.step(step);
     }
     world.comes_to_rest();
+    if script.recovers && world.witness().broken.is_empty() {
+        world.recovers();
+    }
+    world.must_be_whole();
     let mut witness = world.witness();
     let violations = world.simulator.state().violations();
     for violation in violations {
@@ -146,10 +155,10 @@ impl World {
             }
             state.add_tenant(tenant).unwrap();
         }
-        let fleet = Fleet::new(folder.path(), pool, script);
+        let fleet = RefCell::new(Fleet::new(folder.path(), pool, script));
         let hub = Arc::default();
         let ids = Arc::new(Lot(SeededIds::new(seed)));
-        let mut world = Self {
+        let world = Self {
             pool: Arc::clone(pool),
             simulator: simulator.clone(),
             clock,
@@ -163,7 +172,7 @@ impl World {
         let machine = Machine { clock: world.clock.clone(), ahead: chrono::Duration::zero() };
         ledger.live_by(Arc::new(machine), world.ids.clone());
         let begun = ledger.create(&Create::Missing).unwrap();
-        world.fleet.begins_with(begun.genesis);
+        world.fleet.borrow_mut().begins_with(begun.genesis);
         let first = || Declared {
             slots: [Slot::Push, Slot::Abm, Slot::London].map(|slot| (slot, None)).into(),
             ..Declared::default()
@@ -178,7 +187,7 @@ impl World {
         run: &str,
         trouble: &[(u64, crate::script::Push)],
     ) -> Ledger {
-        let path = self.fleet.clones.get(clone).expect("one of two");
+        let path = self.clone(clone);
         let way = Way {
             hub: Arc::clone(&self.hub),
             clone: path.clone(),
@@ -187,7 +196,11 @@ impl World {
             asked: Mutex::default(),
             witness: Arc::clone(&self.witness),
         };
-        Ledger::open_through(path, BRANCH, Box::new(way)).unwrap()
+        Ledger::open_through(&path, BRANCH, Box::new(way)).unwrap()
+    }
+
+    pub(crate) fn clone(&self, number: usize) -> PathBuf {
+        self.fleet.borrow().clones.get(number).expect("one of two").clone()
     }
 
     pub(crate) fn witness(&self) -> MutexGuard<'_, Witness> {
@@ -198,35 +211,62 @@ impl World {
         Arc::clone(&self.witness)
     }
 
-    fn merge(&mut self, tenants: Vec<Declared>) {
-        let now = self.clock.now().date_time();
-        self.fleet.merge(tenants, now);
-        self.witness().main.push(self.fleet.now().clone());
+    fn merge(&self, tenants: Vec<Declared>) {
+        let mut fleet = self.fleet.borrow_mut();
+        fleet.merge(tenants, self.clock.now().date_time());
+        self.witness().main.push(fleet.now().clone());
     }
 
-    fn change(&mut self, tenant: usize, change: impl FnOnce(&mut Declared)) {
-        let mut tenants = self.fleet.now().tenants.clone();
+    fn change(&self, tenant: usize, change: impl FnOnce(&mut Declared)) {
+        let mut tenants = self.fleet.borrow().now().tenants.clone();
         if let Some(declared) = tenants.get_mut(tenant) {
             change(declared);
         }
         self.merge(tenants);
     }
 
-    fn step(&mut self, step: &Step) {
+    fn state(&self, tenant: usize, of: &[(Slot, Stated, bool)]) {
+        let which = (tenant, self.fleet.borrow().now().tenants.len());
+        self.change(tenant, |one| {
+            for (slot, to, allow) in of {
+                one.state(&self.pool, which, *slot, *to, *allow);
+            }
+        });
+    }
+
+    fn step(&self, step: &Step) {
         match step {
-            Step::Run(_) | Step::Two { .. } => {}
-            other => self.witness().note("step", &format!("{other:?}")),
+            Step::Run(run) => self.clock.run(self.one(run)),
+            Step::Two { first, second, later } => {
+                let later = async {
+                    self.clock.sleep(Duration::from_secs(*later)).await;
+                    self.one(second).await;
+                };
+                self.clock.run(async { futures::join!(self.one(first), later) });
+            }
+            Step::Meanwhile { run, later, step } => {
+                let later = async {
+                    self.clock.sleep(Duration::from_millis(*later)).await;
+                    self.happens(step);
+                };
+                self.clock.run(async { futures::join!(self.one(run), later) });
+            }
+            other => self.happens(other),
         }
+    }
+
+    /// What people do, and what Intune is like.
+    fn happens(&self, step: &Step) {
+        self.witness().note("step", &format!("{step:?}"));
         match step {
             Step::Merge { tenant, slot, to, allow } => {
-                let pool = Arc::clone(&self.pool);
-                let which = (*tenant, self.fleet.now().tenants.len());
-                self.change(*tenant, |one| one.state(&pool, which, *slot, *to, *allow));
+                self.state(*tenant, &[(*slot, *to, *allow)]);
             }
+            Step::State { tenant, of } => self.state(*tenant, of),
             Step::Suspend { tenant, on } => self.change(*tenant, |one| one.suspended = *on),
             Step::Settings { tenant, on } => self.change(*tenant, |one| one.settings = *on),
-            Step::Revert => {
-                let before = self.fleet.history.iter().rev().nth(1).cloned();
+            Step::Back { merges } => {
+                let before = self.fleet.borrow().history.iter().rev().nth(*merges).cloned();
                 if let Some(before) = before {
                     self.merge(before.tenants);
                 }
@@ -238,17 +278,7 @@ impl World {
             }),
             Step::Habit { tenant, habit } => self.habit(*tenant, *habit),
             Step::Wait { minutes } => self.wait(*minutes),
-            Step::Run(run) => {
-                let work = self.one(run);
-                self.clock.run(work);
-            }
-            Step::Two { first, second, later } => {
-                let later = async {
-                    self.clock.sleep(Duration::from_secs(*later)).await;
-                    self.one(second).await;
-                };
-                self.clock.run(async { futures::join!(self.one(first), later) });
-            }
+            Step::Run(_) | Step::Two { .. } | Step::Meanwhile { .. } => {}
         }
     }
 
@@ -261,7 +291,7 @@ impl World {
         let id = self.ids.uuid().to_string();
         self.witness().begins(&id);
         self.witness().note(&id, &format!("begins: {:?} in clone {}", spec.what, spec.clone));
-        self.fleet.pull(spec.clone);
+        self.fleet.borrow().pull(spec.clone);
         let work = run::whole(self, spec, &id);
         let mortal = Mortal { work: Some(Box::pin(work)), polls: spec.crash };
         match mortal.await {
@@ -364,14 +394,19 @@ impl World {
                 let of = organization(tenant);
                 let twin = Vpp::new(name, &of, now + chrono::Duration::days(90));
                 one.vpp_tokens.push(Vpp { id: format!("hand-{tenant}"), ..twin });
+                call_twins(one);
+            }),
+            ByHand::NoTwin => self.change_tenant(tenant, |one| {
+                one.vpp_tokens.retain(|one| !one.id.starts_with("hand-"));
+                call_twins(one);
             }),
         }
     }
 
     /// Intune and the network are well again, and runs come as a schedule starts them. Then everything is
     /// as Git says or held, and nothing is lost.
-    fn comes_to_rest(&mut self) {
-        let tenants = self.fleet.now().tenants.len();
+    fn comes_to_rest(&self) {
+        let tenants = self.fleet.borrow().now().tenants.len();
         for tenant in 0..tenants {
             self.habit(tenant, Habit::Usual);
             self.switches(tenant, |switches| *switches = Switches::default());
@@ -384,21 +419,88 @@ impl World {
         self.wait(61);
         let broken = self.witness().broken.len();
         let id = "the last look";
-        self.fleet.pull(0);
+        self.fleet.borrow().pull(0);
         self.clock.run(run::last_look(self, &Run::quiet(0, What::Plan, 9), id));
         if self.witness().broken.len() == broken {
             self.clock.run(self.one(&Run::quiet(1, What::Audit, 9)));
         }
-        let own: Vec<BTreeMap<String, Vec<u8>>> = self
-            .fleet
-            .clones
-            .iter()
+    }
+
+    /// Somebody does what the holds ask for: a new file of every token, with the lines that its review
+    /// permits, and what is missing made again in the portal. Then nothing is held any more.
+    fn recovers(&self) {
+        let day =
+            crate::pool::start() + chrono::Duration::days(LAST_DAY) + chrono::Duration::hours(1);
+        let left = day - self.clock.now().date_time();
+        let Ok(left) = left.to_std() else { return };
+        self.wait(left.as_secs() / 60);
+        let last = Stated::File { role: "last", foreign: false };
+        let mut tenants = self.fleet.borrow().now().tenants.clone();
+        let count = tenants.len();
+        for (tenant, declared) in tenants.iter_mut().enumerate() {
+            self.by_hand(tenant, ByHand::NoTwin);
+            self.by_hand(tenant, ByHand::Elsewhere { held: false });
+            self.made_again(tenant);
+            let live = self.simulator.state().tenant(tenant_id(tenant)).unwrap();
+            *declared = Declared { settings: declared.settings, ..Declared::default() };
+            for slot in RENEWED {
+                declared.state(&self.pool, (tenant, count), slot, last, true);
+                let file = self.pool.find(tenant, slot, "last").expect("it was made");
+                declared.released.insert(slot, file.released(&live));
+            }
+        }
+        self.merge(tenants.clone());
+        // A wrong commit may have said that one customer's topic is another's; the hold prints the line.
+        self.fleet.borrow().pull(0);
+        let moves = self.clock.run(run::asked_for(self, &Run::quiet(0, What::Plan, 9)));
+        if !moves.is_empty() {
+            self.fleet.borrow_mut().moves = moves;
+            self.merge(tenants);
+        }
+        for turn in 0..3 {
+            let apply = What::Apply { retry: true };
+            self.clock.run(self.one(&Run::quiet(turn % 2, apply, turn as u64)));
+            self.wait(61);
+        }
+        self.fleet.borrow().pull(0);
+        self.clock.run(run::all_is_well(self, &Run::quiet(0, What::Plan, 9), "the very last look"));
+    }
+
+    /// What is gone from Intune and that no run makes.
+    fn made_again(&self, number: usize) {
+        let first = self.pool.before.get(number).expect("a tenant");
+        self.change_tenant(number, |tenant| {
+            if tenant.dep_onboarding_settings.is_empty() {
+                tenant.dep_onboarding_settings = first.dep_onboarding_settings.clone();
+            }
+            if !tenant.vpp_tokens.iter().any(|one| one.id.starts_with("vpp-")) {
+                tenant.vpp_tokens.extend(first.vpp_tokens.clone());
+            }
+        });
+    }
+
+    /// No clone has a line that the remote lacks, and what arrived is told.
+    fn must_be_whole(&self) {
+        let own: Vec<BTreeMap<String, Vec<u8>>> = (0..2)
             .filter_map(|clone| {
-                let repo = Repository::open(clone).unwrap();
+                let repo = Repository::open(self.clone(clone)).unwrap();
                 let tip = repo.refname_to_id(&format!("refs/heads/{BRANCH}")).ok()?;
                 Some(files(&repo, tip))
             })
             .collect();
         self.witness().must_be_whole(&own);
+    }
+}
+
+/// Of two tokens of one location neither works; one of them alone does.
+fn call_twins(tenant: &mut Tenant) {
+    let (works, twice) = ("valid", "duplicateLocationId");
+    let locations: Vec<String> =
+        tenant.vpp_tokens.iter().map(|one| one.location_name.clone()).collect();
+    for vpp in &mut tenant.vpp_tokens {
+        let is_twice = locations.iter().filter(|one| **one == vpp.location_name).count() > 1;
+        if is_twice || vpp.state == twice {
+            vpp.state = if is_twice { twice } else { works }.to_owned();
+        }
     }
 }
