@@ -65,9 +65,9 @@ impl Desk {
     ) -> BTreeMap<&'static str, usize> {
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
         let tickets = self.tickets(lines);
-        let claims = lines.iter().filter(|line| line["event"] == "ticket-opened");
-        let tried: BTreeMap<String, Renewal> =
-            claims.map(|line| (delivery(line), renewal_of(line))).collect();
+        let claims = lines.iter().enumerate().filter(|(_, line)| is_of_ticket(line));
+        let tried: BTreeMap<String, (usize, Renewal)> =
+            claims.map(|(at, line)| (delivery(line), (at, renewal_of(line)))).collect();
         let opened: BTreeSet<Renewal> = tickets.keys().cloned().collect();
         let missing: Vec<_> = self.owed.difference(&opened).collect();
         assert!(missing.is_empty(), "no ticket was opened: {missing:?}");
@@ -101,7 +101,9 @@ impl Desk {
                     "ticket-closed" if steps.len() == 1 => {
                         assert!(was_read, "{renewal:?} was closed on {day} without a reading");
                         assert!(
-                            tried.values().any(|one| one == renewal),
+                            tried.values().any(|(at, one)| {
+                                one == renewal && lines[*at]["event"] == "ticket-opened"
+                            }),
                             "{renewal:?} was never opened"
                         );
                         count("closed that a run died opening");
@@ -135,9 +137,16 @@ impl Desk {
         let received: BTreeSet<String> = arrived.iter().cloned().collect();
         let lost: Vec<_> = sent.difference(&received).collect();
         assert!(lost.is_empty(), "recorded as sent, and never there: {lost:?}");
-        // What arrived and is not recorded is an opening whose run died, and it is closed.
+        // What arrived and is not recorded is a step whose run died, and what came after it was told.
         for key in received.difference(&sent) {
-            assert!(tickets.contains_key(&tried[key]), "left open: {:?}", tried[key]);
+            let (at, renewal) = &tried[key];
+            let after = &lines[at + 1..];
+            let is_next = |line: &Value| {
+                is_of_ticket(line)
+                    && line["notice"]["phase"] == "sent"
+                    && renewal_of(line) == *renewal
+            };
+            assert!(after.iter().any(is_next), "left so: {}", lines[*at]);
         }
         counts.insert("messages", received.len());
         counts.insert("sent again after a kill", arrived.len() - received.len());
@@ -147,10 +156,7 @@ impl Desk {
     /// The lines that say that a step was sent, by renewal, in their order. Each step was sent once.
     fn tickets<'a>(&self, lines: &'a [Value]) -> BTreeMap<Renewal, Vec<&'a Value>> {
         let mut tickets: BTreeMap<Renewal, Vec<&Value>> = BTreeMap::new();
-        let is_sent = |line: &&Value| {
-            line["event"].as_str().unwrap().starts_with("ticket-")
-                && line["notice"]["phase"] == "sent"
-        };
+        let is_sent = |line: &&Value| is_of_ticket(line) && line["notice"]["phase"] == "sent";
         let mut steps = BTreeSet::new();
         for line in lines.iter().filter(is_sent) {
             let name = line["name"].as_str().unwrap().to_owned();
@@ -199,6 +205,10 @@ fn of_mails(customers: &[Customer], mails: &[Value]) -> Vec<String> {
         keys.push(mail_key(mail));
     }
     keys
+}
+
+fn is_of_ticket(line: &Value) -> bool {
+    line["event"].as_str().unwrap().starts_with("ticket-")
 }
 
 fn renewal_of(line: &Value) -> Renewal {
