@@ -562,7 +562,7 @@ impl Years {
                                     key.replacen(&format!("/{code}/"), &format!("/{stage}/"), 1);
                                 lives.keys().any(|(_, known)| *known == key)
                             };
-                            if later.any(|stage| is_told(stage)) {
+                            if later.any(is_told) {
                                 overtaken += 1;
                                 continue;
                             }
