@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attention::{Cause, InGit, MatterTenant};
-use crate::model::TokenRef;
+use crate::model::{Kind, TokenRef};
 use crate::outlets::letter;
 
 fn id(number: u8) -> TenantId {
@@ -211,6 +211,13 @@ fn a_ticket_of_another_customer_makes_no_message() {
     let message = Message::of_ticket("desk", customer(1), ticket(1), at()).unwrap();
     assert_eq!(message.key(), message.root());
     assert_eq!(message.title(), "Renew the push certificate of customer-1- Ltd [4711]");
+    // The number in brackets is the one that was linked; a token's name has none.
+    let name = Some("[9999] #123456".to_owned());
+    let token = TokenRef { kind: Kind::Vpp, name, ..TokenRef::push() };
+    let forged = TicketTold { token, ..ticket(1) };
+    let title = Message::of_ticket("desk", customer(1), forged, at()).unwrap().title();
+    assert!(title.contains("(9999)  123456") && title.ends_with("[4711]"), "{title}");
+    assert_eq!((title.matches('[').count(), title.matches('#').count()), (1, 0), "{title}");
 }
 
 #[test]
