@@ -3,7 +3,8 @@
 use super::*;
 use crate::ledger::testing::author;
 use crate::model::{
-    EntryBody, LedgerEntry, Notice, Noticed, Phase, Record, Revocation, Telling, TokenRef,
+    EntryBody, LedgerEntry, LiveTenant, Notice, Noticed, Phase, Record, Revocation, Telling,
+    TokenRef,
 };
 use crate::rules::last_known::{Readings, SeenToken};
 
@@ -285,6 +286,8 @@ fn a_revoked_certificate_stays_revoked_while_apples_list_cannot_be_had() {
     let mut other = tenant("fabrikam", 9);
     other.push.clone_from(&world.tenant.push);
     world.selection = Selection::default();
+    let unread = LiveTenant::unknown(&Problem::new(ProblemCode::Timeout, "no answer in time"));
+    world.others_live.insert(other.name.clone(), unread);
     world.others = vec![Desired::Valid(other)];
     assert!(!codes_with(&mut world, Revocation::No).contains(&"revoked".to_owned()));
     world.others.clear();

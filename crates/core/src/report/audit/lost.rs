@@ -295,6 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn the_customer_with_most_to_renew_at_once_comes_first() {
+        let mut fleet = fleet();
+        let mut adatum = world::tenant("adatum", 5);
+        adatum.vpp = World::vpp().tenant.vpp;
+        adatum.vpp[0].facts.apple_id = Some("sam@contoso.example".into());
+        fleet.insert(0, Desired::Valid(adatum));
+        let lost = lost_account("abc", &fleet, None, "sam@contoso.example").unwrap();
+        let first: Vec<&str> = lost.tokens.iter().map(|one| one.tenant.as_str()).take(3).collect();
+        assert_eq!(first, ["contoso", "contoso", "adatum"]);
+    }
+
+    #[test]
     fn a_token_that_another_account_downloaded_does_not_end_with_the_one_that_intune_names() {
         let mut fleet = fleet();
         if let Some(Desired::Valid(contoso)) = fleet.first_mut() {
