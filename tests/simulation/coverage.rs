@@ -34,8 +34,9 @@ const SELDOM: [&str; 11] = [
 ];
 
 /// What no seed can reach.
-const NOT_REACHED: [(&str, &str); 6] = [
+const NOT_REACHED: [(&str, &str); 7] = [
     ("hold:dead-at-apple", "Apple is not asked here; tests/integration/at_apple.rs asks it"),
+    ("hold:revoked", "no list of Apple's is asked for here; the table of situations has it"),
     ("hold:location-unproved", "Apple is not asked here, as the settings have it by default"),
     (
         "hold:recipient-mismatch",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use applecart_simulator::Tenant;
 use chrono::{DateTime, Duration, Utc};
 
-use crate::fleet::Main;
+use crate::fleet::{Declared, Main};
 use crate::ledger::{self, Line};
 use crate::pool::{Pool, Slot, TENANTS, tenant_id};
 use crate::sight::{self, Shown, Sights};
@@ -68,6 +68,8 @@ pub(crate) struct Witness {
     sights: Vec<Sight>,
     runs: BTreeMap<String, usize>,
     alive: BTreeSet<String>,
+    /// How many lines of each tenant the remote had when a run began.
+    had: BTreeMap<String, Vec<usize>>,
     stages: BTreeMap<String, Stage>,
     kept: BTreeMap<String, Vec<Kept>>,
 }
@@ -87,6 +89,7 @@ impl Witness {
             sights: Vec::new(),
             runs: BTreeMap::new(),
             alive: BTreeSet::new(),
+            had: BTreeMap::new(),
             stages: BTreeMap::new(),
             kept: BTreeMap::new(),
         }
@@ -96,6 +99,7 @@ impl Witness {
         let number = self.runs.len() + 1;
         self.runs.insert(run.to_owned(), number);
         self.alive.insert(run.to_owned());
+        self.had.insert(run.to_owned(), self.ledger.iter().map(Vec::len).collect());
         self.stages.insert(run.to_owned(), Stage::Begun);
         number
     }
@@ -267,7 +271,7 @@ impl Witness {
         };
         let sent = pool.credentials.get(number)?;
         let mut faults = Vec::new();
-        if sent.owner != tenant {
+        if sent.owner != tenant && self.could_tell(run, number) {
             faults.push("it is another tenant's");
         }
         if sent.expires <= now {
@@ -304,6 +308,28 @@ impl Witness {
         }
         self.note(run, &format!("sends {} to tenant {tenant}", sent.name));
         Some(Arrival { at: now, tenant, credential: number, landed: None })
+    }
+
+    /// Whether anything said whose a credential is before the run began: its owner's entry in the base,
+    /// or what the ledger says that its owner had. Of a certificate nothing else does where the tenant
+    /// has none itself.
+    fn could_tell(&self, run: &str, credential: usize) -> bool {
+        let Some(sent) = self.pool.credentials.get(credential) else { return true };
+        if sent.slot != Slot::Push {
+            return true;
+        }
+        let had =
+            self.had.get(run).and_then(|had| had.get(sent.owner)).copied().unwrap_or_default();
+        let lines = self.ledger.get(sent.owner).into_iter().flatten().take(had);
+        let is_recorded = lines.into_iter().any(|line| line.of_token("kind") == "push");
+        // Who states a topic first has it.
+        let states = |declared: &Declared| {
+            let file = declared.slots.get(&Slot::Push).and_then(Option::as_ref);
+            file.is_some_and(|file| file.topic == sent.topic)
+        };
+        let first = self.main.iter().find_map(|main| main.tenants.iter().position(states));
+        let is_stated = first == Some(sent.owner);
+        is_recorded || is_stated
     }
 
     pub(crate) fn arrived(&mut self, mut sent: Arrival, status: u16, tenant: Option<&Tenant>) {
