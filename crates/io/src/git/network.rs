@@ -10,7 +10,7 @@ use std::time::Duration;
 use git2::Oid;
 
 use super::program::{Ended, GitProgram, checked_ref, checked_remote};
-use super::{GitError, Repo};
+use super::{GitError, Repo, Trouble};
 
 /// How long a fetch may take: the first one of an old ledger brings some hundred megabytes.
 pub(super) const FETCH_LIMIT: Duration = Duration::from_secs(600);
@@ -186,7 +186,7 @@ impl Repo {
                     Pushed::Done
                 } else if now != expect {
                     Pushed::Moved
-                } else if is_about_a_lock(&summary) {
+                } else if is_about_a_lock(&summary, &ended.complaint) {
                     Pushed::Busy
                 } else {
                     Pushed::Refused { reason: reason(&summary, &ended.complaint) }
@@ -376,11 +376,14 @@ fn refusal(porcelain: &[u8]) -> Option<String> {
     })
 }
 
-/// Whether two pushes met: what Git's own server says then.
-fn is_about_a_lock(summary: &str) -> bool {
-    ["failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value"]
-        .iter()
-        .any(|text| summary.contains(text))
+/// Whether two pushes met: what Git's own server says then. Of a lock that it could not write, on a full disk, it
+/// says the same, and more beside it.
+fn is_about_a_lock(summary: &str, complaint: &str) -> bool {
+    let signs =
+        ["failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value"];
+    signs.iter().any(|text| summary.contains(text))
+        && !complaint.contains("couldn't write")
+        && Trouble::may_pass(complaint)
 }
 
 /// What the remote said: the summary, and what its hook wrote.

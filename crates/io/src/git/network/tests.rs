@@ -137,6 +137,19 @@ fn a_push_that_a_hook_declines_is_refused_with_what_the_hook_says() {
 }
 
 #[test]
+fn a_lock_that_the_other_side_could_not_write_is_not_another_push() {
+    let summary = "[remote rejected] (failed to update ref)";
+    let exists = "remote: error: cannot lock ref 'refs/heads/a': Unable to create '/hub/refs/heads/a.lock': File exists.";
+    assert!(is_about_a_lock(summary, exists));
+    // What Git 2.39 says of a full disk, without the reason.
+    let unwritten =
+        "remote: error: cannot update ref 'refs/heads/a': couldn't write '/hub/refs/heads/a.lock'";
+    for full in [unwritten, "remote: error: write: No space left on device"] {
+        assert!(!is_about_a_lock(summary, full), "{full}");
+    }
+}
+
+#[test]
 fn a_branch_that_is_locked_on_the_other_side_is_busy() {
     let world = World::new();
     let repo = world.repo();
