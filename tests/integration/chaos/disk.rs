@@ -62,7 +62,8 @@ fn with_room(disk: Disk, kib: u32) -> Option<bool> {
     let run = behind(&fleet, &clone, &mounts, &afterwards)?;
     std::fs::remove_dir_all(folder).unwrap();
     std::fs::rename(format!("{folder}.after"), folder).unwrap();
-    let why = ["disk is full", "No space left", "no room"];
+    // Of a lock that it could not write, Git does not say why.
+    let why = ["disk is full", "No space left", "couldn't write"];
     says_why(&fleet, &clone, &run, &why);
     println!("{disk:?}, {kib} KiB: ended with {}, {} uploaded", run.code, fleet.arrived());
     let is_whole = run.code == 0;

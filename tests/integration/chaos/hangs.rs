@@ -36,10 +36,11 @@ impl Silent {
             Self::Read => (minutes(6), "Graph did not answer in time"),
             // A minute for each of two files, of which the first goes alone.
             Self::Write => (minutes(3), "Graph did not answer in time"),
-            // What is read again before the next file has that tenant's time, as well.
-            Self::Poll => (minutes(11), "did not answer in time"),
-            // Two minutes for each kind, one after the other.
-            Self::Hook | Self::HookLater => (minutes(7), "did not end within 120 seconds"),
+            // Each read back and each read before the next file has a tenant's time: a whole run's at most.
+            Self::Poll => (minutes(51), "did not answer in time"),
+            // Two minutes for each kind, one after the other, and for what happened where anything did.
+            Self::Hook => (minutes(7), "did not end within 120 seconds"),
+            Self::HookLater => (minutes(9), "did not end within 120 seconds"),
             Self::Fetch => (minutes(3), "did not end within 120 seconds"),
         }
     }

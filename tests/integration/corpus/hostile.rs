@@ -159,7 +159,7 @@ fn hostile_inputs_end_in_a_verdict() {
 
 /// `cargo test --release --test integration a_million -- --ignored --nocapture`
 #[test]
-#[ignore = "minutes; see CONTRIBUTING.md"]
+#[ignore = "minutes; see docs/reliability.md"]
 fn a_million_hostile_inputs_per_parser_end_in_a_verdict() {
     every_parser(1_000_000);
 }
