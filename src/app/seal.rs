@@ -10,7 +10,7 @@ use super::replace::{self, New};
 use super::session::{self, Past, Tree, Which};
 use super::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
-use applecart_core::fleet::{self, Desired, Tenant, Token};
+use applecart_core::fleet::{self, Desired, Policy, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, Sha256, shell_word};
 use applecart_core::plan::Selection;
@@ -97,8 +97,8 @@ pub fn seal(
     let now = context.now();
     let token = download.token(&download.inspect(&policy, now, None), tenant, wanted)?;
     let download = download.asked(tenant, &token, ask);
-    let (live, known, history) = match &options.compare {
-        Compare::Nothing => (None, session::last_seen(context, &repo, &policy), None),
+    let (live, known, history, of_base) = match &options.compare {
+        Compare::Nothing => (None, session::last_seen(context, &repo, &policy), None, None),
         Compare::Snapshot(path) => {
             let mut live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
             let known = session::last_seen(context, &repo, &policy);
@@ -106,13 +106,14 @@ pub fn seal(
                 let recorded = download::recorded_request(&live, tenant, &token, known.as_ref());
                 live.push_signing_request = recorded;
             }
-            (Some(live), known, None)
+            (Some(live), known, None, None)
         }
         Compare::Intune => {
-            let (live, known, history) = read_intune(context, tenant, &token)?;
-            (Some(live), known, Some(history))
+            let (live, known, history, of_base) = read_intune(context, tenant, &token)?;
+            (Some(live), known, Some(history), Some(of_base))
         }
     };
+    let policy = of_base.map_or_else(|| policy.clone(), |of_base| judging(&policy, of_base));
     let bindings = history.as_ref().map(|it| Bindings::of(&fleet, None, known.as_ref(), it));
     let requests = &known.as_ref().map(Requests::recorded).unwrap_or_default();
     let place = Place {
@@ -165,6 +166,13 @@ pub fn seal(
     Ok(done)
 }
 
+/// What a file is judged by: the settings of the base, which reviewers agreed to. Whom it is sealed to, and
+/// what the fleet's other files are checked by, the worktree says.
+fn judging(here: &Policy, of_base: Policy) -> Policy {
+    let Policy { check_with_apple, intune_mdm_names, moves, renew_before, owners, .. } = of_base;
+    Policy { check_with_apple, intune_mdm_names, moves, renew_before, owners, ..here.clone() }
+}
+
 /// Refuses a tenant that was written where the file belongs.
 fn must_not_be_swapped(options: &SealOptions, fleet: &[Desired]) -> Result<(), DownloadError> {
     let is_tenant = |spec: &str| {
@@ -198,13 +206,13 @@ fn write(
     replace::replace(&files)
 }
 
-/// Reads the tenant as `plan --worktree` does, the ledger, and what the base's history says belongs to
-/// whom.
+/// Reads the tenant as `plan --worktree` does, the ledger, what the base's history says belongs to whom,
+/// and the base's settings.
 fn read_intune(
     context: &Context,
     tenant: &Tenant,
     token: &Token,
-) -> Result<(LiveTenant, Option<LedgerView>, History), AppError> {
+) -> Result<(LiveTenant, Option<LedgerView>, History, Policy), AppError> {
     let selection = Selection::parse(&[tenant.name.to_string()])?;
     let loaded = session::load(context, Tree::Worktree, Reach::Remote, &selection)?;
     if let Some(why) = &loaded.blind {
@@ -217,7 +225,7 @@ fn read_intune(
     let connector = session::connector(context)?;
     let reading = download::read_intune(&connector, &loaded.policy, tenant, token, past.as_ref());
     let live = super::block_on(reading)??;
-    Ok((live, past, history))
+    Ok((live, past, history, loaded.policy))
 }
 
 /// Whether SOPS writes the file: the repository says so, or SOPS wrote the earlier one.
