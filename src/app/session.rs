@@ -6,6 +6,7 @@
 
 pub mod clone;
 mod downloads;
+mod first_locations;
 mod first_topics;
 mod live;
 mod loaded;

@@ -3,7 +3,7 @@
 use applecart_core::model::Kind;
 use applecart_simulator::{Fault, FaultRule, Location, NOTIFICATION_SECRET, location_id};
 
-use crate::world::{Run, VppFile, World, tenant_id};
+use crate::world::{Run, VppFile, World, in_days, tenant_id};
 
 const ORGANIZATION: &str = "Contoso Ltd";
 
@@ -67,10 +67,10 @@ const ROWS: [Row; 9] = [
         set: |world| {
             at_london(world, Location { name: Some("London HQ".into()), ..Location::default() })
         },
-        // Nobody can tell a new name from another location.
+        // Nobody can tell a new name from another location: that the id is this token's only Git says.
         off: Refused("wrong-location"),
-        warn: Taken("Apple calls the location \"London HQ\""),
-        require: Taken("Apple calls the location \"London HQ\""),
+        warn: Refused("wrong-location"),
+        require: Refused("wrong-location"),
     },
     Row {
         name: "claimed by another MDM",
@@ -333,4 +333,148 @@ fn seal_writes_the_location_that_apple_names() {
     let apple = world.state().counters().apple;
     world.run(&["seal", download, "contoso/London", "--dry-run", "--offline"]).ends_with(0);
     assert_eq!(world.state().counters().apple, apple);
+}
+
+#[test]
+fn a_location_that_a_run_learnt_may_be_called_otherwise() {
+    let world = learnt();
+    at_london(&world, Location { name: Some("London HQ".into()), ..Location::default() });
+    let file = world.vpp_file("London", 365);
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
+    world.run(&["-vv", "apply"]).ends_with(0).says("Apple calls the location \"London HQ\"");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 2);
+}
+
+/// An outage would else be enough to have a dead token uploaded.
+#[test]
+fn what_apple_called_dead_is_not_uploaded_while_apple_is_silent() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.live_of_all_kinds("contoso");
+    let file = world.vpp_file("London", 364);
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
+    world.state().answer_with(&file.text, 9622);
+    world.run(&["apply"]).ends_with(4).says("dead-at-apple");
+    let recorded = || {
+        let shown = world.run(&["ledger", "show", "contoso", "--format", "json"]).ends_with(0);
+        shown.json()["entries"].as_array().unwrap().len()
+    };
+    let lines = recorded();
+    silent(&world, Fault::Drop);
+    for _ in 0..2 {
+        world
+            .run(&["apply"])
+            .ends_with(4)
+            .says("dead-at-apple")
+            .says("until Apple answers otherwise");
+    }
+    let download = world.path("sToken.vpptoken");
+    std::fs::write(&download, &file.text).unwrap();
+    let download = download.to_str().unwrap();
+    world
+        .run(&["seal", download, "contoso/London", "--dry-run"])
+        .ends_with(4)
+        .says("dead-at-apple");
+    // Nor does it help that nobody is asked any more.
+    world.write("applecart.yaml", &world.policy("checkWithApple: off\n"));
+    world.commit("Ask nobody");
+    world.run(&["apply"]).ends_with(4).says("dead-at-apple");
+    assert_eq!((world.uploads_of("contoso", Kind::Vpp), recorded()), (0, lines));
+}
+
+/// London's entry with this file and the id of a location in Git.
+fn with_id(world: &World, file: &VppFile, location: &str, more: &str) {
+    let id = format!("    locationId: '{}'\n{more}", location_id(ORGANIZATION, location));
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), file, &id).commit();
+}
+
+#[test]
+fn an_edit_of_a_locations_id_moves_no_token_until_a_line_is_reviewed() {
+    let world = learnt();
+    let berlin = world.vpp_file("Berlin", 365);
+    let ids = [location_id(ORGANIZATION, "London"), location_id(ORGANIZATION, "Berlin")];
+    with_id(&world, &berlin, "Berlin", "");
+    world.run(&["plan"]).says("wrong-location").says(&ids[0]).says(&ids[1]);
+    world.run(&["apply"]).ends_with(4).says("wrong-location");
+    let download = world.path("sToken.vpptoken");
+    std::fs::write(&download, &berlin.text).unwrap();
+    let seal = ["seal", download.to_str().unwrap(), "contoso/London", "--dry-run"];
+    world.run(&seal).ends_with(4).says("wrong-location");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
+    let until = in_days(10).format("%F");
+    let line = format!(
+        "    allow: [{{hold: wrong-location, from: '{}', to: '{}', reason: the customer moved, until: {until}}}]\n",
+        ids[0], ids[1]
+    );
+    with_id(&world, &berlin, "Berlin", &line);
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+}
+
+#[test]
+fn an_id_that_only_git_names_makes_no_other_location_a_renamed_one() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.live_of_all_kinds("contoso");
+    with_id(&world, &world.vpp_file("Berlin", 364), "Berlin", "");
+    let refused = world.run(&["apply"]).ends_with(4).says("wrong-location");
+    assert!(!format!("{refused:?}").contains("no licence is lost"), "{refused:?}");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 0);
+}
+
+#[test]
+fn of_a_token_that_no_run_uploaded_the_id_that_was_merged_first_counts() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.live_of_all_kinds("contoso");
+    with_id(&world, &world.vpp_file("London", 364), "London", "");
+    // The other one has the same name: only the id tells.
+    let other = Location { name: Some("London".into()), ..Location::default() };
+    world.state().set_location(ORGANIZATION, "London II", other);
+    with_id(&world, &world.vpp_file("London II", 365), "London II", "");
+    let first = location_id(ORGANIZATION, "London");
+    world.run(&["plan"]).says("wrong-location").says(&first).says("first merged");
+    world.run(&["apply"]).ends_with(4).says("wrong-location");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 0);
+}
+
+#[test]
+fn a_file_of_a_location_that_another_entry_has_is_not_sealed() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.live_of_all_kinds("contoso");
+    world.change("contoso", |tenant| {
+        tenant.vpp_tokens.push(world.live_vpp("vpp-paris", "Paris", 20));
+    });
+    let id = format!("    locationId: '{}'\n", location_id(ORGANIZATION, "London"));
+    world
+        .tokens("contoso")
+        .vpp("London", Some("vpp-contoso"), &world.vpp_file("London", 364), &id)
+        .vpp("Paris", Some("vpp-paris"), &world.vpp_file("Paris", 364), "")
+        .commit();
+    at_london(&world, Location { name: Some("Paris".into()), ..Location::default() });
+    let download = world.path("sToken.vpptoken");
+    std::fs::write(&download, world.vpp_file("London", 365).text).unwrap();
+    let seal = ["seal", download.to_str().unwrap(), "contoso/Paris", "--dry-run"];
+    world.run(&seal).ends_with(4).says("duplicate").says("London");
+}
+
+#[test]
+fn seal_asks_apple_by_the_settings_of_the_base() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    world.live_of_all_kinds("contoso");
+    london(&world, None);
+    let origin = world.path("origin");
+    let origin = origin.to_str().unwrap();
+    world.git(&["init", "--quiet", "--bare", "--initial-branch=main", origin]);
+    world.git(&["remote", "add", "origin", origin]);
+    world.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    world.git(&["checkout", "--quiet", "-b", "ask-nobody"]);
+    world.write("applecart.yaml", &world.policy("checkWithApple: off\n"));
+    world.commit("Ask nobody");
+    let file = told(&world, 9622);
+    let download = world.path("sToken.vpptoken");
+    std::fs::write(&download, &file.text).unwrap();
+    let seal = ["seal", download.to_str().unwrap(), "contoso/London", "--dry-run"];
+    world.run(&seal).ends_with(4).says("dead-at-apple");
 }

@@ -15,6 +15,7 @@
 //! * [`claims`]: who said something first, where histories run beside each other.
 //! * [`owners`]: which Apple Accounts put the credentials at risk that depend on them.
 //! * [`topics`]: which push topic the enrolled devices know.
+//! * [`locations`]: which location at Apple a VPP token is bound to.
 //! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -30,6 +31,7 @@ pub mod identity;
 pub mod in_force;
 pub mod judge;
 pub mod last_known;
+pub mod locations;
 pub mod owners;
 pub mod requests;
 pub mod stated;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::loaded::{Loaded, Unknown};
 use super::record::Earlier;
-use super::{first_topics, trust};
+use super::{first_locations, first_topics, trust};
 use crate::app::{AppError, Context};
 use applecart_core::attention::CloneState;
 use applecart_core::fleet::{Desired, Policy};
@@ -251,6 +251,7 @@ fn past_of(
                 }
                 hear_beside(loaded, told.as_mut(), which);
                 first_topics::note(loaded, told.as_ref(), &mut view);
+                first_locations::note(loaded, told.as_ref(), &mut view);
                 (Ok(view), told.unwrap_or_default().bindings)
             }
             Err(AppError::Base(error)) => (Err(Unknown::Base(error.into())), History::default()),

@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::origin::{Line, Lines, Provenance};
 use super::sending::Sending;
 use crate::fleet::Owned;
-use crate::model::{Event, FailureCode, Kind, Record, Sha256, TenantId, Timestamp, Topic};
+use crate::model::{
+    Event, FailureCode, Kind, LocationId, Record, Sha256, TenantId, Timestamp, TokenRef, Topic,
+};
 pub use of_tenant::Remade;
 use of_tenant::is_seen;
 
@@ -46,6 +48,9 @@ pub struct TenantLedger {
     pub records: Vec<Record>,
     /// What the base's history says beside the records.
     pub first_topic: FirstTopic,
+    /// The location at Apple that each VPP entry named first in the base's history, of those that name
+    /// one and have no surer word in the records.
+    pub first_locations: BTreeMap<TokenRef, LocationId>,
     /// The places of lines about push topics that no commit of the base bears out. Anybody who may push
     /// the ledger can write such a line, so it settles nothing.
     pub unbacked: BTreeSet<u64>,
@@ -79,6 +84,7 @@ static NO_TENANT: BTreeSet<TenantId> = BTreeSet::new();
 static NO_RECORD: TenantLedger = TenantLedger {
     records: Vec::new(),
     first_topic: FirstTopic::None,
+    first_locations: BTreeMap::new(),
     unbacked: BTreeSet::new(),
     provenance: BTreeMap::new(),
 };

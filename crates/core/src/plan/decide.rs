@@ -603,7 +603,8 @@ fn in_intune(case: &Case<'_>, live: LiveToken<'_>) -> Ruling {
     if let Some(record) = case.inferred() {
         warn_inferred(&mut ruling, record.at);
     }
-    let remarks: Vec<String> = misstated(case, live).chain(remade(case)).collect();
+    let edit = case.one.slot().standing_edit().map(|edit| edit.detail);
+    let remarks: Vec<String> = misstated(case, live).chain(edit).chain(remade(case)).collect();
     if !remarks.is_empty() && !ruling.holds() {
         ruling.warnings.push(Warning::FactsDiffer);
         ruling.details.extend(remarks);

@@ -10,7 +10,6 @@ use crate::fleet::{Policy, Token, TokenFile};
 use crate::ledger::Sending;
 use crate::model::{Facts, Kind, LiveToken, LiveVpp, TenantName, Timestamp};
 use crate::rules::allow::{self, Change, Hold};
-use crate::rules::at_apple;
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity::{self, Collected, Likeness};
@@ -397,8 +396,8 @@ pub(super) fn landed_elsewhere(case: &Case<'_>, sending: &Sending<'_>) -> Option
 /// tells that, than it had before.
 pub(super) fn elsewhere(case: &Case<'_>, before: Option<&Facts>) -> Option<String> {
     let Some(LiveToken::Vpp(live)) = case.one.live else { return None };
-    let known = at_apple::known_location(case.one.token, case.one.past);
-    if known.is_some_and(|it| case.one.past.is_of_location(case.one.of, case.file.sha256, it)) {
+    let is_of = |id| case.one.past.is_of_location(case.one.of, case.file.sha256, id);
+    if case.one.slot().known().is_some_and(|known| is_of(known.id)) {
         return None;
     }
     let before = before.and_then(|before| before.location.as_deref());

@@ -17,7 +17,7 @@ use super::{
 use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
 use crate::ledger::{FirstTopic, LedgerView};
 use crate::model::{
-    Actor, Author, EntryBody, Event, Evidence, Facts, FailureCode, Kind, LedgerEntry,
+    Actor, Author, Cause, EntryBody, Event, Evidence, Facts, FailureCode, Kind, LedgerEntry,
     LiveEnrollment, LivePush, LiveTenant, LiveVpp, Reading, Revocation, Sha256, TenantId,
     TenantName, Timestamp,
 };
@@ -172,6 +172,38 @@ impl World {
         let view = self.ledger.as_mut().unwrap();
         let ledger = view.tenants.entry(self.tenant.tenant_id).or_default();
         ledger.first_topic = FirstTopic::Named(topic.parse().unwrap());
+    }
+
+    /// The base's history has this location in the oldest revision of the entry that has one.
+    pub fn first_location(&mut self, id: &str) {
+        let token = self.entry().token.clone();
+        let view = self.ledger.as_mut().unwrap();
+        let ledger = view.tenants.entry(self.tenant.tenant_id).or_default();
+        ledger.first_locations.insert(token, id.parse().unwrap());
+    }
+
+    /// The file that Intune was last seen to have is of this location, by Apple's answer.
+    pub fn seen_at(&mut self, id: &str) {
+        let view = self.ledger.as_mut().unwrap();
+        let records = &mut view.tenants.entry(self.tenant.tenant_id).or_default().records;
+        for record in records.iter_mut().filter(|record| record.is_proof()) {
+            record.entry.location_id = Some(id.parse().unwrap());
+        }
+    }
+
+    /// A run asked Apple about the file in Git, and refused it with this answer.
+    pub fn refused_at_apple(&mut self, told: &str) {
+        let sha256 = self.entry().file.as_ref().unwrap().sha256;
+        let entry = self.recorded(Event::Failed, "AA", "run-1", "2026-11-21T10:00:00Z");
+        entry.body = EntryBody::Failed {
+            file: Some(sha256.into()),
+            cause: Cause {
+                code: FailureCode::Refused,
+                status: None,
+                request_id: None,
+                detail: Some(told.to_owned()),
+            },
+        };
     }
 
     /// Two histories that were merged have these topics in the oldest revisions of the push entry.

@@ -144,10 +144,30 @@ pub fn release(hold: Reason, from: &str, to: &str, reason: &str, today: NaiveDat
 /// The same as a line to be written on the token's entry.
 pub fn line(hold: Reason, from: &str, to: &str, reason: &str, today: NaiveDate) -> String {
     let NewAllow { hold, from, to, reason, until } = release(hold, from, to, reason, today);
-    // A string of JSON is one of YAML.
-    let [from, to, reason] =
-        [from, to, reason].map(|text| serde_json::Value::from(text).to_string());
-    format!("allow: [{{hold: {hold}, from: {from}, to: {to}, reason: {reason}, until: {until}}}]")
+    let (named, reason) = (named(hold, &from, &to), quoted(&reason));
+    format!("allow: [{{{named}, reason: {reason}, until: {until}}}]")
+}
+
+/// What such a line names.
+fn named(hold: Reason, from: &str, to: &str) -> String {
+    format!("hold: {hold}, from: {}, to: {}", quoted(from), quoted(to))
+}
+
+/// A string of JSON is one of YAML.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Whether a line that `told` advised for this hold releases it today, where only the words of the hold
+/// were kept.
+pub(crate) fn releases_as_advised(
+    allows: &[Allow],
+    hold: Reason,
+    told: &str,
+    today: NaiveDate,
+) -> bool {
+    let mut lines = allows.iter().filter(|allow| allow.hold == hold && allow.until >= today);
+    lines.any(|allow| told.contains(&named(hold, &allow.from, &allow.to)))
 }
 
 /// Whether one of the lines releases this change for this hold on this day.

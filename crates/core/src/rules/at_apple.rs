@@ -6,13 +6,16 @@
 
 use chrono::NaiveDate;
 
-use super::allow::{Change, Hold};
+use super::allow::{self, Change, Hold};
 use super::bindings::Bindings;
 use super::codes::Reason;
+use super::locations::Slot;
 use crate::apple::location::{Answer, Death, Location, Silence};
 use crate::fleet::{CheckWithApple, Policy, Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Facts, LocationId, Revocation, Sha256, Timestamp};
+use crate::model::{
+    Facts, FailureCode, LocationId, Record, Revocation, Sha256, Timestamp, TokenRef,
+};
 
 crate::code_enum! {
     /// Worth knowing of what Apple answered; holds nothing.
@@ -70,12 +73,6 @@ impl Verdict {
     }
 }
 
-/// The location at Apple that a token belongs to, as far as it is known: the tenant file's, else that of
-/// the last file that Intune is proved to have had.
-pub fn known_location<'a>(token: &'a Token, past: &'a TenantLedger) -> Option<&'a LocationId> {
-    token.location_id.as_ref().or_else(|| past.location_id(&token.token))
-}
-
 impl Asked<'_> {
     /// What follows from Apple's answer.
     pub fn verdict(&self, answer: &Answer) -> Verdict {
@@ -84,6 +81,8 @@ impl Asked<'_> {
                 self.others(location)
                     .into_iter()
                     .chain(self.location(location))
+                    .chain(self.slot().edit())
+                    .chain(self.taken(location))
                     .chain(self.claimed(location))
                     .collect(),
                 [self.renamed(location), self.country(location)].into_iter().flatten().collect(),
@@ -107,8 +106,22 @@ impl Asked<'_> {
         conflicts.into_iter().map(|detail| Hold::firm(Reason::WrongDestination, detail)).collect()
     }
 
-    fn known(&self) -> Option<&LocationId> {
-        known_location(self.token, self.past)
+    /// Another entry of the fleet has a file for the location: uploaded for both, neither would work.
+    fn taken(&self, found: &Location) -> Option<Hold> {
+        let (tenant, bindings) = self.destination?;
+        let other = bindings.location_elsewhere(tenant, self.token, &found.id)?;
+        Some(Hold::firm(
+            Reason::Duplicate,
+            format!(
+                "Apple says that this file is of the location {}, for which {other} has a file already: two tokens of one location stop each other. Download the token of this entry's own location, or bring the file for that other entry",
+                found.id
+            ),
+        ))
+    }
+
+    fn slot(&self) -> Slot<'_> {
+        let Self { token, past, sha256, today, .. } = *self;
+        Slot { token, of: &token.token, past, sha256, today }
     }
 
     /// The name of the location that the token is meant to be of.
@@ -127,14 +140,17 @@ impl Asked<'_> {
         let name = found.name.as_deref();
         let of =
             name.map_or_else(|| format!("{}", found.id), |name| format!("{name:?} ({})", found.id));
-        let (change, own) = match self.known() {
-            Some(known) if *known == found.id => return None,
-            Some(known) => {
+        let slot = self.slot();
+        let known = slot.known();
+        let other_id = known.filter(|known| *known.id != found.id);
+        let (change, own) = match (other_id, known) {
+            (None, Some(known)) if known.is_proved => return None,
+            (Some(known), _) => {
                 let meant = self.meant().map(|meant| format!("{meant:?} ")).unwrap_or_default();
-                (Change::of(known, &found.id, self.sha256), format!("{meant}({known})"))
+                (Change::of(known.id, &found.id, self.sha256), format!("{meant}({})", known.id))
             }
-            // Without an id the name has to do.
-            None => {
+            // Without an id, or with one that Git alone says, the name has to do.
+            (None, _) => {
                 let (meant, name) = (self.meant()?, name?);
                 if meant.trim() == name.trim() {
                     return None;
@@ -148,9 +164,12 @@ impl Asked<'_> {
             }
         };
         let line = change.line(Reason::WrongLocation, "WHY", self.today);
-        let renamed = match self.known() {
-            Some(_) => "",
-            None => "If Apple renamed the location, correct `location` on the entry. ",
+        let renamed = match (other_id, known) {
+            (Some(_), _) => "",
+            (None, None) => "If Apple renamed the location, correct `location` on the entry. ",
+            (None, Some(_)) => {
+                "Only the tenant file says that this location's id is the token's; no file of it was seen in Intune. If Apple renamed the location, correct `location` on the entry once Intune shows the new name. "
+            }
         };
         let detail = format!(
             "Apple says that this file is of the location {of}. The token is of {own}: its devices would lose their apps' licences. {renamed}Else download the token of the right location. If the token is to change its location, have this line on the entry reviewed: {line}"
@@ -176,7 +195,8 @@ impl Asked<'_> {
     /// The same location under another name.
     fn renamed(&self, found: &Location) -> Option<(Remark, String)> {
         let (name, meant) = (found.name.as_deref()?, self.meant()?);
-        let is_same = self.known() == Some(&found.id) && name.trim() != meant.trim();
+        let is_same = self.slot().known().is_some_and(|it| it.is_proved && *it.id == found.id)
+            && name.trim() != meant.trim();
         is_same.then(|| {
             let told = format!(
                 "Apple calls the location {name:?} by now, and the tenant file {meant:?}. It is the same one ({}), so no licence is lost. Write `location: {name}` on the entry; `applecart import --update` does, once Intune shows it",
@@ -202,21 +222,24 @@ impl Asked<'_> {
 
     /// Nobody knows whether it works, nor whose it is.
     fn unknown(&self, silence: &Silence) -> (Vec<Hold>, Vec<(Remark, String)>) {
+        let slot = self.slot();
         let unknown = "it is not known whether this token works, and of which location it is";
         if self.policy.check_with_apple == CheckWithApple::Require {
             let detail = format!(
                 "{silence}, so {unknown}. `checkWithApple: require` in applecart.yaml uploads nothing then. Run the same command again later. If Apple stays silent, have `checkWithApple: warn` reviewed"
             );
-            return (vec![Hold::firm(Reason::LocationUnproved, detail)], Vec::new());
+            let unproved = Hold::firm(Reason::LocationUnproved, detail);
+            return (said_before(&slot).into_iter().chain([unproved]).collect(), Vec::new());
         }
         let told =
             format!("{silence}, so {unknown}. Nothing is held for that (`checkWithApple: warn`)");
-        (self.other_name().into_iter().collect(), vec![(Remark::LocationUnproved, told)])
+        let holds = said_before(&slot).into_iter().chain(slot.edit()).chain(self.other_name());
+        (holds.collect(), vec![(Remark::LocationUnproved, told)])
     }
 
     /// A plan leaves another name to Apple's answer where the id is known; without an answer it counts.
     fn other_name(&self) -> Option<Hold> {
-        self.known()?;
+        self.slot().known()?;
         let (meant, shown) = (self.token.facts.location.as_deref()?, self.in_intune()?);
         (meant != shown).then(|| {
             let change = Change::of(&shown, &meant, self.sha256);
@@ -228,6 +251,51 @@ impl Asked<'_> {
         })
     }
 }
+
+/// What Apple said against this very file when it last answered a run. That it is silent since does not
+/// undo it: else an outage would be enough to have a dead token uploaded.
+pub fn said_before(slot: &Slot<'_>) -> Vec<Hold> {
+    // A line that names the location tells that Apple called the token alive.
+    let is_answer =
+        |line: &&Record| line.location_id.is_some() || refusals(line, slot.of).next().is_some();
+    let Some(last) = slot.past.of_file(slot.sha256).rev().find(is_answer) else {
+        return Vec::new();
+    };
+    let standing = refusals(last, slot.of).filter(|(reason, told)| match reason {
+        Reason::ExternalMdm => !slot.token.claim,
+        reason => !allow::releases_as_advised(&slot.token.allow, *reason, told, slot.today),
+    });
+    let hold = |(reason, told): (Reason, &str)| {
+        let detail = format!(
+            "That was Apple's answer on {}, and it holds until Apple answers otherwise. Run the same command again later, or bring a newly downloaded file. {told}",
+            last.at
+        );
+        Hold::firm(reason, detail)
+    };
+    standing.map(hold).collect()
+}
+
+/// What a line says that Apple had against a file, each with its words. That it is of another location
+/// says something about one token alone.
+fn refusals<'r>(line: &'r Record, of: &TokenRef) -> impl Iterator<Item = (Reason, &'r str)> {
+    let cause = line.cause().filter(|cause| cause.code == FailureCode::Refused);
+    let detail = cause.and_then(|cause| cause.detail.as_deref()).unwrap_or_default();
+    let is_of_token = line.is_of(of);
+    SAID.into_iter()
+        .filter(move |(reason, _)| *reason != Reason::WrongLocation || is_of_token)
+        .filter_map(move |(reason, opening)| {
+            let (_, told) =
+                detail.split_at_checked(detail.find(&format!("{reason}: {opening}"))?)?;
+            Some((reason, told.strip_prefix(reason.as_str())?.strip_prefix(": ")?))
+        })
+}
+
+/// How what Apple answered begins; what is held while it is silent begins otherwise.
+const SAID: [(Reason, &str); 3] = [
+    (Reason::DeadAtApple, "Apple says that this token "),
+    (Reason::ExternalMdm, "At Apple the MDM "),
+    (Reason::WrongLocation, "Apple says that this file is of the location "),
+];
 
 /// Apple took back the push certificate that is to be uploaded. That the list cannot be had is told, and
 /// holds nothing.

@@ -107,7 +107,7 @@ impl<'a> Bindings<'a> {
         let name = tenant.name.to_string();
         self.tenant_ids.entry(tenant.tenant_id).or_default().push(name.clone());
         for token in tenant.tokens() {
-            let place = format!("{name} ({})", token.token);
+            let place = place_of(tenant, token);
             if let Some(file) = &token.file {
                 self.digests.entry(file.sha256).or_default().push(place.clone());
                 self.blobs.entry(file.blob.clone()).or_default().push(place.clone());
@@ -137,6 +137,18 @@ impl<'a> Bindings<'a> {
         }
         twice("locationId", token.location().and_then(|location| self.locations.get(location)));
         found
+    }
+
+    /// The other entry of the fleet that has a file for a location.
+    pub(crate) fn location_elsewhere(
+        &self,
+        tenant: &Tenant,
+        token: &Token,
+        location: &LocationId,
+    ) -> Option<&str> {
+        let own = place_of(tenant, token);
+        let places = self.locations.get(location)?;
+        places.iter().map(String::as_str).find(|place| *place != own)
     }
 
     /// One sentence where several folders are of one tenant.
@@ -277,6 +289,10 @@ impl Says<'_> {
             ),
         }
     }
+}
+
+fn place_of(tenant: &Tenant, token: &Token) -> String {
+    format!("{} ({})", tenant.name, token.token)
 }
 
 fn stands_twice(what: &str, places: &[String]) -> Option<String> {

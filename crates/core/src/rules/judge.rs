@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use super::allow::{Change, Hold};
 use super::at_apple;
 use super::codes::Reason;
+use super::locations::Slot;
 use super::requests;
 use super::subject::{CLOCK_TOLERANCE, noun, renew_at_apple};
 use super::topics::KnownTopic;
@@ -141,10 +142,16 @@ impl Case<'_> {
         stated.or_else(|| self.past.lost_location(self.of))
     }
 
-    /// Whether Apple tells, before the upload, that the file is of the token's location: names decide
-    /// nothing then.
+    /// The entry with what was recorded of its token.
+    pub fn slot(&self) -> Slot<'_> {
+        let Self { token, of, past, sha256, .. } = *self;
+        Slot { token, of, past, sha256, today: self.today() }
+    }
+
+    /// Whether Apple tells, before the upload, that the file is of the location that the token is proved
+    /// to be of: names decide nothing then.
     pub fn goes_by_id(&self) -> bool {
-        self.asks_apple && at_apple::known_location(self.token, self.past).is_some()
+        self.asks_apple && self.slot().known().is_some_and(|known| known.is_proved)
     }
 
     /// The name that Intune has for the location, where only the name is another one than Git's.
@@ -160,7 +167,7 @@ impl Case<'_> {
     /// as well.
     pub fn against_place(&self) -> Vec<Hold> {
         let Some(LiveToken::Vpp(live)) = self.live else { return Vec::new() };
-        [self.organization(live), self.location(live), self.filed_wrongly(live)]
+        [self.organization(live), self.slot().edit(), self.location(live), self.filed_wrongly(live)]
             .into_iter()
             .flatten()
             .collect()
@@ -184,7 +191,10 @@ impl Case<'_> {
             recipient,
         ];
         let of_key = [self.vanished(), self.lost_key(), self.disputed_request()];
-        of_file.into_iter().chain(of_key).flatten().collect()
+        let said = (self.kind() == Kind::Vpp && !self.asks_apple)
+            .then(|| at_apple::said_before(&self.slot()));
+        let said = said.into_iter().flatten();
+        of_file.into_iter().chain(of_key).flatten().chain(said).collect()
     }
 
     /// Nothing proves which open request of the renewal Intune made, or that it made the one there is.

@@ -125,9 +125,12 @@ pub(super) async fn ask(
         today: tools.judged_at().date_time().date_naive(),
     }
     .verdict(&answer);
+    let is_silent = matches!(answer, Answer::Unknown(_));
     at_apple.learn(file.sha256, answer);
     if verdict.holds.is_empty() {
         Ok(verdict.told().collect())
+    } else if is_silent {
+        Err(Refused::Unanswered(verdict))
     } else {
         Err(Refused::AtApple(verdict.holds))
     }

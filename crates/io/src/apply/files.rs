@@ -21,6 +21,7 @@ use applecart_core::model::{
 };
 use applecart_core::plan::{Action, Due, DueWrite, Reason, Verify};
 use applecart_core::rules::allow::{self, Change, Hold};
+use applecart_core::rules::at_apple::Verdict;
 use applecart_core::rules::requests;
 
 /// Why a file was refused.
@@ -34,6 +35,8 @@ pub(super) enum Refused {
     EmptyToken,
     /// Apple's answer speaks against it.
     AtApple(Vec<Hold>),
+    /// Apple was silent, and something speaks against the file all the same.
+    Unanswered(Verdict),
     /// It was not opened and read in time, or is of a tenant with such a file.
     Slow(Duration),
     /// This program failed at it.
@@ -52,11 +55,9 @@ impl Refused {
     pub(super) fn is_of_file(&self) -> bool {
         match self {
             Self::Digest { .. } | Self::Findings(_) | Self::EmptyToken => true,
-            // That Apple was silent says nothing of the file.
-            Self::AtApple(holds) => {
-                holds.iter().any(|hold| hold.reason != Reason::LocationUnproved)
-            }
-            Self::File(_) | Self::Slow(_) | Self::Internal => false,
+            Self::AtApple(_) => true,
+            // That Apple was silent says nothing new of the file.
+            Self::Unanswered(_) | Self::File(_) | Self::Slow(_) | Self::Internal => false,
         }
     }
 
@@ -70,9 +71,8 @@ impl Refused {
                 "bad-file: the token's text is empty. Download the token at Apple again, and seal that file"
                     .to_owned(),
             ],
-            Self::AtApple(holds) => {
-                holds.iter().map(|hold| format!("{}: {}", hold.reason, hold.detail)).collect()
-            }
+            Self::AtApple(holds) => told(holds).collect(),
+            Self::Unanswered(verdict) => told(&verdict.holds).chain(verdict.told()).collect(),
             Self::Slow(limit) => vec![format!(
                 "bad-file: a file of this tenant takes more than {} seconds to open and read, and no token file does. Nothing was uploaded, and no other file of the tenant was opened. Find out who brought it, and seal the right file again",
                 limit.as_secs()
@@ -88,6 +88,11 @@ impl Refused {
                 .collect(),
         }
     }
+}
+
+/// Holds, each with its code in front.
+fn told(holds: &[Hold]) -> impl Iterator<Item = String> {
+    holds.iter().map(|hold| format!("{}: {}", hold.reason, hold.detail))
 }
 
 /// A judged file in the fleet's wire encoding, ready to be sent; wiped when dropped.

@@ -68,6 +68,18 @@ impl TenantLedger {
             .find_map(|record| record.location_id.as_ref())
     }
 
+    /// The location at Apple that the entry named first in the base's history.
+    pub fn first_location(&self, token: &TokenRef) -> Option<&LocationId> {
+        let mut firsts = self.first_locations.iter();
+        firsts.find(|(of, _)| of.same_token(token)).map(|(_, location)| location)
+    }
+
+    /// Every line about this file, whichever token it was brought for, oldest first.
+    pub fn of_file(&self, sha256: Sha256) -> impl DoubleEndedIterator<Item = &Record> {
+        let is_of_file = move |record: &&Record| record.sha256() == Some(sha256);
+        self.records.iter().filter(is_of_file).filter(|record| !record.event().is_note())
+    }
+
     /// Whether a run asked Apple about this very file, and it is of this location.
     pub fn is_of_location(&self, token: &TokenRef, sha256: Sha256, location: &LocationId) -> bool {
         let asked = self.life(token, sha256).rev().find_map(|record| record.location_id.as_ref());

@@ -43,7 +43,84 @@ fn with_id(id: &str) -> World {
     let mut world = World::vpp_renewal();
     world.tenant.vpp[0].location_id = Some(id.parse().unwrap());
     world.tenant.vpp[0].facts.country_or_region = Some("gb".to_owned());
+    world.seen_at(id);
     world
+}
+
+/// An edit of a tenant file can name any location: it proves nothing until a file of it was in Intune.
+#[test]
+fn an_id_that_git_alone_names_calls_no_other_name_the_same_location() {
+    let mut world = World::vpp_renewal();
+    world.tenant.vpp[0].location_id = Some(PARIS.parse().unwrap());
+    let paris = Answer::Alive(alive(PARIS, "Paris"));
+    let other = judged(&world, CheckWithApple::Warn, &paris);
+    assert_eq!(other.holds[0].reason, Reason::WrongLocation);
+    assert!(other.remarks.is_empty(), "{other:?}");
+    assert!(other.holds[0].detail.contains("Only the tenant file says"), "{other:?}");
+    let same = judged(&world, CheckWithApple::Warn, &Answer::Alive(alive(PARIS, "London")));
+    assert!(same.holds.is_empty(), "{same:?}");
+    // Nor does it where a file of another one was in Intune, or the entry named another one first.
+    for of in [World::seen_at, World::first_location] {
+        let mut world = World::vpp_renewal();
+        world.tenant.vpp[0].location_id = Some(PARIS.parse().unwrap());
+        of(&mut world, LONDON);
+        let edited = judged(&world, CheckWithApple::Warn, &paris);
+        assert!(edited.holds.iter().any(|hold| hold.reason == Reason::WrongLocation));
+        let line = format!(r#"from: "{LONDON}", to: "{PARIS}""#);
+        assert!(edited.holds[0].detail.contains(&line), "{edited:?}");
+        let same_name = Answer::Alive(alive(PARIS, "London"));
+        assert!(!judged(&world, CheckWithApple::Warn, &same_name).holds.is_empty());
+    }
+}
+
+#[test]
+fn what_apple_said_against_a_file_holds_until_it_answers_otherwise() {
+    let silent = Answer::Unknown(Silence::TimedOut);
+    let mut world = with_id(LONDON);
+    let fresh = judged(&world, CheckWithApple::Warn, &silent);
+    assert!(fresh.holds.is_empty(), "{fresh:?}");
+    for (answer, reason) in [
+        (Answer::Dead(Death::Invalid), Reason::DeadAtApple),
+        (
+            Answer::Alive(Location { mdm: Some("Another".into()), ..alive(LONDON, "London") }),
+            Reason::ExternalMdm,
+        ),
+        (Answer::Alive(alive(PARIS, "Paris")), Reason::WrongLocation),
+    ] {
+        let Verdict { holds, .. } = judged(&world, CheckWithApple::Warn, &answer);
+        let told = format!("{}: {}", holds[0].reason, holds[0].detail);
+        let mut world = with_id(LONDON);
+        world.refused_at_apple(&told);
+        let held = judged(&world, CheckWithApple::Warn, &silent);
+        assert_eq!(held.holds[0].reason, reason, "{held:?}");
+        assert!(held.holds[0].detail.contains("answer on 2026-11-21"), "{held:?}");
+        let alive = judged(&world, CheckWithApple::Warn, &Answer::Alive(alive(LONDON, "London")));
+        assert!(alive.holds.is_empty(), "{alive:?}");
+        // A later line with a location says that Apple called it alive since.
+        let later = world.recorded(Event::Intended, "AA", "run-2", "2026-11-21T11:00:00Z");
+        later.location_id = Some(LONDON.parse().unwrap());
+        assert!(judged(&world, CheckWithApple::Warn, &silent).holds.is_empty());
+    }
+    // What a person answers to it counts without Apple.
+    let Verdict { holds, .. } =
+        judged(&world, CheckWithApple::Warn, &Answer::Alive(alive(PARIS, "Paris")));
+    world.refused_at_apple(&format!("{}: {}", holds[0].reason, holds[0].detail));
+    world.allow("wrong-location", LONDON, PARIS);
+    assert!(judged(&world, CheckWithApple::Warn, &silent).holds.is_empty());
+}
+
+#[test]
+fn a_location_that_another_entry_has_a_file_for_is_not_this_ones() {
+    let mut world = World::vpp_renewal();
+    let mut other = world.tenant.vpp[0].clone();
+    other.token.name = Some("Paris".to_owned());
+    other.token.id = Some("vpp-2".to_owned());
+    other.location_id = Some(PARIS.parse().unwrap());
+    world.tenant.vpp.push(other);
+    world.others = vec![crate::fleet::Desired::Valid(world.tenant.clone())];
+    let unnamed = Answer::Alive(Location { name: None, ..alive(PARIS, "Paris") });
+    let held = judged(&world, CheckWithApple::Warn, &unnamed);
+    assert_eq!(held.holds[0].reason, Reason::Duplicate, "{held:?}");
 }
 
 /// The rows of the matrix, and what each is in `warn` and in `require`.

@@ -396,12 +396,36 @@ situations! {
     "the VPP token in Git is for another location than the live one": World::vpp_renewal, |world| {
         world.entry().facts.location = Some("Paris".into());
     } => Held Hold [WrongLocation];
-    "the location has another name in Intune, and Git knows it by its id": World::vpp_renewal, |world| {
-        world.entry().location_id = Some("77".parse().unwrap());
+    "the location has another name in Intune, and it is known by its id": World::vpp_renewal, |world| {
+        world.seen_at("77");
         world.live_vpp(|live| live.location = Some("London HQ".into()));
     } => OutOfSync Upload [];
-    "the same, and Apple is never asked": World::vpp_renewal, |world| {
+    "the same, and Git alone says the id": World::vpp_renewal, |world| {
         world.entry().location_id = Some("77".parse().unwrap());
+        world.live_vpp(|live| live.location = Some("London HQ".into()));
+    } => Held Hold [WrongLocation];
+    "an edit gives the entry another location's id than its last file's": World::vpp_renewal, |world| {
+        world.seen_at("77");
+        world.entry().location_id = Some("78".parse().unwrap());
+    } => Held Hold [WrongLocation];
+    "an edit gives the entry another location's id than it had at first": World::vpp_renewal, |world| {
+        world.first_location("77");
+        world.entry().location_id = Some("78".parse().unwrap());
+    } => Held Hold [WrongLocation];
+    "a reviewed line lets the entry have another location's id": World::vpp_renewal, |world| {
+        world.seen_at("77");
+        world.entry().location_id = Some("78".parse().unwrap());
+        world.allow("wrong-location", "77", "78");
+    } => OutOfSync Upload [];
+    "Apple called the file dead, and is asked again before the upload": World::vpp_renewal, |world| {
+        world.refused_at_apple("dead-at-apple: Apple says that this token is not valid");
+    } => OutOfSync Upload [];
+    "Apple called the file dead, and is never asked again": World::vpp_renewal, |world| {
+        world.refused_at_apple("dead-at-apple: Apple says that this token is not valid");
+        world.policy.check_with_apple = CheckWithApple::Off;
+    } => Held Hold [DeadAtApple];
+    "the same, and Apple is never asked": World::vpp_renewal, |world| {
+        world.seen_at("77");
         world.live_vpp(|live| live.location = Some("London HQ".into()));
         world.policy.check_with_apple = CheckWithApple::Off;
     } => Held Hold [WrongLocation];

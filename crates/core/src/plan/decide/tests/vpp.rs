@@ -72,7 +72,7 @@ fn a_move_to_another_location_is_released_by_a_line_that_names_both() {
 #[test]
 fn a_location_that_is_known_by_its_id_may_be_called_otherwise() {
     let mut world = World::vpp_renewal();
-    world.entry().location_id = Some("77".parse().unwrap());
+    world.seen_at("77");
     world.live_vpp(|live| live.location = Some("London HQ".into()));
     let token = world.expect_upload();
     assert!(token.state.warnings.contains(&Warning::LocationRenamed), "{:?}", token.state);
@@ -80,6 +80,17 @@ fn a_location_that_is_known_by_its_id_may_be_called_otherwise() {
     assert_eq!(token.after.unwrap().location.as_deref(), Some("London HQ"));
     world.live_vpp(|live| live.location = Some("London".into()));
     assert!(!world.expect_upload().state.warnings.contains(&Warning::LocationRenamed));
+}
+
+/// The pull request tells it although nothing is due.
+#[test]
+fn an_edit_of_a_location_is_told_while_intune_has_the_file() {
+    let mut world = World::vpp();
+    world.seen_at("77");
+    world.entry().location_id = Some("78".parse().unwrap());
+    let state = world.expect(Sync::InSync, Action::None, &[]).state;
+    assert!(state.warnings.contains(&Warning::FactsDiffer), "{state:?}");
+    assert!(state.details.iter().any(|told| told.contains("locationId: 78")), "{state:?}");
 }
 
 #[test]
