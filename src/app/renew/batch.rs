@@ -1,7 +1,7 @@
 //! A folder of downloads, each brought to the token that its content names.
 #![expect(clippy::disallowed_methods, reason = "reads the folder of downloads")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
@@ -14,7 +14,7 @@ use applecart_core::apple::Inspection;
 use applecart_core::fleet::Tenant;
 use applecart_core::model::{Kind, LiveTenant, TenantName, shell_word};
 use applecart_core::plan::Selection;
-use applecart_core::renewal::matching::{Candidate, Claim, Matcher, Twin, no_candidate, twins};
+use applecart_core::renewal::matching::{Candidate, Claim, Matcher, Twin, twins};
 use applecart_core::renewal::{refusing, spec};
 use applecart_core::report::{Proposal, ProposalStatus};
 
@@ -67,11 +67,9 @@ pub fn bring_all(
     let known = bench.known.as_ref().ok();
     let selected = |tenant: &Tenant| options.selection.matches(tenant);
     let mut matcher = Matcher::new(&ground.loaded.fleet, selected, known);
-    let mut inspections = downloads.iter().flatten().map(|(_, inspection)| inspection);
-    if inspections.any(|inspection| inspection.kind == Some(Kind::Enrollment)) {
-        let reading = keys(&bench, &matcher.tenants, context.parallelism);
-        matcher.with_keys(crate::app::block_on(reading)?);
-    }
+    let kinds = downloads.iter().flatten().filter_map(|(_, inspection)| inspection.kind).collect();
+    let reading = read(&bench, &matcher.tenants, &kinds, context.parallelism);
+    matcher.with_live(crate::app::block_on(reading)?);
 
     let mut looked: Vec<Looked<'_>> = Vec::new();
     for (path, opened) in paths.iter().zip(downloads) {
@@ -136,18 +134,22 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, AppError> {
     Ok(files)
 }
 
-/// Intune's keys of every enrollment token, with which a file names its own.
-async fn keys(
+/// What Intune has of the tokens that files of these kinds may be for, where Git does not tell them apart:
+/// the keys of every enrollment token, with which a file names its own, and the organisations of VPP tokens.
+async fn read(
     bench: &Bench<'_>,
     tenants: &[&Tenant],
+    kinds: &BTreeSet<Kind>,
     parallelism: usize,
 ) -> BTreeMap<TenantName, LiveTenant> {
     let policy = &bench.ground.loaded.policy;
-    let with_tokens = tenants.iter().filter(|tenant| !tenant.enrollment.is_empty());
-    futures::stream::iter(with_tokens)
+    let unsaid = tenants.iter().filter(|tenant| Matcher::needs_intune(tenant, kinds));
+    futures::stream::iter(unsaid)
         .map(|tenant| async move {
             let mut live = session::read_tenant(&bench.connector, policy, tenant).await;
-            download::read_keys(&bench.connector, policy, tenant, &mut live).await;
+            if kinds.contains(&Kind::Enrollment) {
+                download::read_keys(&bench.connector, policy, tenant, &mut live).await;
+            }
             (tenant.name.clone(), live)
         })
         .buffer_unordered(parallelism)
@@ -172,7 +174,7 @@ fn look<'a>(
     let all = matcher.candidates(kind, &inspection.facts, sha256);
     let names: Vec<String> = all.iter().map(|one| spec(one.tenant, &one.token.token)).collect();
     let chosen = match all.len() {
-        0 => return unmatched(vec![no_candidate(kind).to_owned()]),
+        0 => return unmatched(matcher.no_candidate(kind)),
         1 => Some(0),
         _ => answer(&download.shown(), &names),
     };

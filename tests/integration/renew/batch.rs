@@ -105,6 +105,26 @@ fn a_selection_narrows_who_may_be_meant() {
 }
 
 #[test]
+fn a_vpp_token_whose_organisation_git_does_not_name_is_found_by_what_intune_says() {
+    use applecart_simulator::{Fault, FaultRule};
+    let hub = hub(&["contoso"]);
+    let tenant = hub.git(&["show", "main:tenants/contoso/tenant.yaml"]);
+    let unsaid = tenant.replace("    organization: Contoso Ltd\n", "");
+    assert_ne!(tenant, unsaid);
+    hub.world.write("tenants/contoso/tenant.yaml", &format!("{unsaid}\n"));
+    hub.world.commit("No organisation");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let clone = admin(&hub, "admin");
+    download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    let down = FaultRule::always(Fault::status(403)).for_tenant(tenant_id("contoso"));
+    hub.world.state().add_fault(down);
+    batch(&hub, &clone, &[]).ends_with(3).says("Intune of contoso could not be read, and the file");
+    hub.world.state().clear_faults();
+    batch(&hub, &clone, &[]).ends_with(0);
+    assert_eq!(branches(&hub), ["contoso/vpp-london"]);
+}
+
+#[test]
 fn what_landed_is_deleted_when_told_to_and_the_rest_stays() {
     let hub = hub(&["contoso", "fabrikam"]);
     let clone = admin(&hub, "admin");

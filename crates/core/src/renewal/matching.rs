@@ -1,7 +1,7 @@
 //! Whose a downloaded file is, by its content. A file's name proves nothing: browsers number it,
 //! people rename it, and every tenant's has the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::spec;
 use crate::apple::{self, FileFacts};
@@ -23,8 +23,9 @@ pub struct Matcher<'a> {
     pub tenants: Vec<&'a Tenant>,
     /// Topics that the ledger has seen, for tenant files that name none.
     bindings: Option<Bindings>,
-    /// Intune's encryption keys of enrollment tokens, where they were read.
-    keys: BTreeMap<TenantName, LiveTenant>,
+    /// What Intune has, where it was read: the encryption keys of enrollment tokens, and the
+    /// organisations of VPP tokens.
+    live: BTreeMap<TenantName, LiveTenant>,
 }
 
 impl<'a> Matcher<'a> {
@@ -37,13 +38,21 @@ impl<'a> Matcher<'a> {
         Self {
             tenants: tenants.collect(),
             bindings: known.map(LedgerView::bindings),
-            keys: BTreeMap::new(),
+            live: BTreeMap::new(),
         }
     }
 
-    /// Adds Intune's keys of enrollment tokens.
-    pub fn with_keys(&mut self, keys: BTreeMap<TenantName, LiveTenant>) {
-        self.keys = keys;
+    /// Adds what Intune has of tenants.
+    pub fn with_live(&mut self, live: BTreeMap<TenantName, LiveTenant>) {
+        self.live = live;
+    }
+
+    /// Whether Git does not tell which of a tenant's tokens files of these kinds are for, so that Intune has
+    /// to.
+    pub fn needs_intune(tenant: &Tenant, kinds: &BTreeSet<Kind>) -> bool {
+        let is_unsaid = |token: &Token| token.facts.organization.is_none();
+        (kinds.contains(&Kind::Enrollment) && !tenant.enrollment.is_empty())
+            || (kinds.contains(&Kind::Vpp) && tenant.vpp.iter().any(is_unsaid))
     }
 
     /// The tokens that the file may be for. One that has this very file already is the only one.
@@ -97,7 +106,7 @@ impl<'a> Matcher<'a> {
         };
         // What Intune has now counts more than what was written down a year ago.
         let live = self.tokens(Kind::Enrollment).filter(|one| {
-            let live = self.keys.get(&one.tenant.name);
+            let live = self.live.get(&one.tenant.name);
             let Some(tokens) = live.and_then(|live| live.enrollment.present()) else {
                 return false;
             };
@@ -119,14 +128,40 @@ impl<'a> Matcher<'a> {
         let Some(organization) = &facts.organization else { return Vec::new() };
         let is_theirs = |one: &Candidate<'_>| {
             let stated = one.token.facts.organization.as_deref();
-            stated.is_some_and(|stated| stated.trim() == organization.trim())
+            let said = stated.or_else(|| self.organization_in_intune(one));
+            said.is_some_and(|said| said.trim() == organization.trim())
         };
         self.tokens(Kind::Vpp).filter(is_theirs).collect()
+    }
+
+    /// Why no token was found for a file of this kind. Whose Intune could not be read may have it.
+    pub fn no_candidate(&self, kind: Kind) -> Vec<String> {
+        let unread: Vec<&str> = self
+            .live
+            .iter()
+            .filter(|(_, live)| kind != Kind::Push && live.problem(kind).is_some())
+            .map(|(tenant, _)| tenant.as_str())
+            .collect();
+        let unread = (!unread.is_empty()).then(|| {
+            format!(
+                "not-read: Intune of {} could not be read, and the file may be for a token there. Run this again once it can be",
+                unread.join(", ")
+            )
+        });
+        unread.into_iter().chain([no_candidate(kind).to_owned()]).collect()
+    }
+
+    fn organization_in_intune(&self, one: &Candidate<'_>) -> Option<&str> {
+        let tokens = self.live.get(&one.tenant.name)?.vpp.present()?;
+        match identity::meant(&one.tenant.vpp, &one.token, None, tokens) {
+            Match::One(live) => live.organization.as_deref(),
+            Match::None | Match::Ambiguous => None,
+        }
     }
 }
 
 /// Why no token was found for a file of this kind, and what to do.
-pub fn no_candidate(kind: Kind) -> &'static str {
+fn no_candidate(kind: Kind) -> &'static str {
     match kind {
         Kind::Push => {
             "unknown: no tenant of the fleet has this certificate's topic. If Create was pressed at Apple instead of Renew, the topic is a new one: press Renew on the old row, or every device would have to enrol again"
@@ -135,7 +170,7 @@ pub fn no_candidate(kind: Kind) -> &'static str {
             "unknown: no enrollment token of the fleet has the key that this file is encrypted to. Upload Intune's current public key at Apple, and download the token again. To save that key: applecart renew TENANT/TOKEN --public-key"
         }
         Kind::Vpp => {
-            "unknown: no VPP token of the fleet names this organisation. Write it into `organization`, or name the token: applecart renew TENANT/TOKEN --file FILE"
+            "unknown: no VPP token of the fleet has this organisation, in Git or in Intune. Write it into `organization`, or name the token: applecart renew TENANT/TOKEN --file FILE"
         }
     }
 }
@@ -195,7 +230,7 @@ mod tests {
     use super::*;
     use crate::apple::RecipientFacts;
     use crate::fleet::{Recipient, TokenFile};
-    use crate::model::Event;
+    use crate::model::{Event, Problem, ProblemCode};
     use crate::plan::world;
 
     /// contoso with a push topic, and a sibling with London and Leeds of one organisation.
@@ -261,6 +296,40 @@ mod tests {
             "two locations, one organisation"
         );
         assert!(of(&fleet, Kind::Vpp, &FileFacts::default()).is_empty());
+    }
+
+    #[test]
+    fn an_organisation_that_git_does_not_name_is_known_from_intune() {
+        let mut world = world::World::vpp();
+        world.entry().facts.organization = None;
+        let vpp = [Kind::Vpp].into();
+        assert!(Matcher::needs_intune(&world.tenant, &vpp));
+        let found = |world: &world::World, organization: &str| {
+            let fleet = [Desired::Valid(world.tenant.clone())];
+            let mut matcher = Matcher::new(&fleet, |_| true, None);
+            matcher.with_live([(world.tenant.name.clone(), world.live.clone())].into());
+            let organization = Some(organization.to_owned());
+            let facts = FileFacts { organization, ..FileFacts::default() };
+            names(&matcher.candidates(Kind::Vpp, &facts, Sha256::of(b"new")))
+        };
+        let tokens = found(&world, "Contoso Ltd");
+        assert!(matches!(tokens.as_slice(), [one] if one.starts_with("contoso vpp")), "{tokens:?}");
+        assert!(found(&world, "Fabrikam GmbH").is_empty());
+        let fleet = [Desired::Valid(world.tenant.clone())];
+        let told = |live: &LiveTenant| {
+            let mut matcher = Matcher::new(&fleet, |_| true, None);
+            matcher.with_live([(world.tenant.name.clone(), live.clone())].into());
+            matcher.no_candidate(Kind::Vpp)
+        };
+        assert_eq!(told(&world.live).len(), 1);
+        let down = Problem::new(ProblemCode::LedgerUnknown, "timed out");
+        let told = told(&LiveTenant::unknown(&down));
+        assert!(told[0].contains("Intune of contoso could not be read"), "{told:?}");
+        // What was reviewed counts more than what an upload by hand may have brought.
+        world.entry().facts.organization = Some("Fabrikam GmbH".to_owned());
+        assert!(found(&world, "Contoso Ltd").is_empty());
+        assert!(!Matcher::needs_intune(&world.tenant, &vpp));
+        assert!(!Matcher::needs_intune(&world.tenant, &[Kind::Push, Kind::Enrollment].into()));
     }
 
     #[test]
