@@ -359,11 +359,13 @@ impl LiveTenant {
     }
 
     /// How many devices depend on one of its tokens, where that is known and there are any: what came with
-    /// an enrollment token, else every Apple device that Intune manages.
-    pub fn behind(&self, token: LiveToken<'_>) -> Option<u64> {
-        let devices = match token {
-            LiveToken::Enrollment(one) => one.devices,
-            LiveToken::Push(_) | LiveToken::Vpp(_) => self.devices,
+    /// an enrollment token, else every Apple device that Intune manages. They outlive their push
+    /// certificate: where Intune has none any more, they are what is cut off.
+    pub fn behind(&self, kind: Kind, token: Option<LiveToken<'_>>) -> Option<u64> {
+        let devices = match (token, kind) {
+            (Some(LiveToken::Enrollment(one)), _) => one.devices,
+            (Some(LiveToken::Push(_) | LiveToken::Vpp(_)), _) | (None, Kind::Push) => self.devices,
+            (None, Kind::Enrollment | Kind::Vpp) => None,
         };
         devices.filter(|count| *count > 0)
     }
@@ -480,7 +482,7 @@ mod tests {
                 world.live_enrollment(|live| live.devices = of_token);
             }
             world.live.devices = of_tenant;
-            world.live.behind(world.live.only(world.kind).unwrap())
+            world.live.behind(world.kind, world.live.only(world.kind))
         };
         assert_eq!(behind(World::enrollment(), Some(5), Some(3000)), Some(5));
         assert_eq!(behind(World::enrollment(), None, Some(3000)), None);
@@ -489,5 +491,11 @@ mod tests {
             assert_eq!(behind(start(), None, Some(3000)), Some(3000));
             assert_eq!(behind(start(), None, Some(0)), None);
         }
+        let mut gone = World::equal();
+        gone.live.push = Reading::Absent;
+        assert_eq!(behind(gone, None, Some(3000)), Some(3000), "cut off, and not fewer");
+        let mut gone = World::vpp();
+        gone.live_vpps().clear();
+        assert_eq!(behind(gone, None, Some(3000)), None, "it may never have been there");
     }
 }

@@ -22,13 +22,27 @@ pub(super) fn expiry(expires: Option<Timestamp>, now: Timestamp, policy: &Policy
     }
 }
 
-/// Whether a token in Intune works, and why not.
-pub(super) fn health(live: LiveToken<'_>, input: &Input<'_>) -> (Health, Vec<HealthReason>) {
+/// Whether a token in Intune works, and why not. `first_read` is when a run first recorded that Intune has
+/// this credential.
+pub(super) fn health(
+    live: LiveToken<'_>,
+    first_read: Option<Timestamp>,
+    input: &Input<'_>,
+) -> (Health, Vec<HealthReason>) {
     let (now, stale) = (input.now, &input.policy.sync_stale);
+    // Of a token that has never synced counts since when it is in Intune.
+    let is_stale = |synced: Option<Timestamp>, modified: Option<Timestamp>, within: Duration| {
+        synced.or(modified).or(first_read).is_some_and(|at| now.since(at) > within)
+    };
     let reasons = match live {
         LiveToken::Push(live) => push(live),
-        LiveToken::Enrollment(live) => enrollment(live, now, stale.enrollment),
-        LiveToken::Vpp(live) => vpp(live, now, stale.vpp),
+        LiveToken::Enrollment(live) => {
+            let synced = live.last_successful_sync;
+            enrollment(live, is_stale(synced, live.last_modified, stale.enrollment))
+        }
+        LiveToken::Vpp(live) => {
+            vpp(live, is_stale(live.last_sync, live.last_modified, stale.vpp), now)
+        }
     };
     let is_known = |reason: &HealthReason| *reason != HealthReason::StateUnknown;
     let health = match (reasons.is_empty(), reasons.iter().any(is_known)) {
@@ -51,23 +65,10 @@ fn push(live: &LivePush) -> Vec<HealthReason> {
     reasons
 }
 
-/// Whether the last sync that worked is too long ago. Of a token that has never synced counts when it came
-/// into Intune.
-fn is_stale(
-    synced: Option<Timestamp>,
-    modified: Option<Timestamp>,
-    now: Timestamp,
-    stale: Duration,
-) -> bool {
-    synced.or(modified).is_some_and(|at| now.since(at) > stale)
-}
-
 /// A sync that stays out is told by itself only where nothing that is known explains it.
-fn enrollment(live: &LiveEnrollment, now: Timestamp, stale: Duration) -> Vec<HealthReason> {
+fn enrollment(live: &LiveEnrollment, is_stale: bool) -> Vec<HealthReason> {
     match live.last_sync_error_code {
-        0 if is_stale(live.last_successful_sync, live.last_modified, now, stale) => {
-            vec![HealthReason::SyncStale]
-        }
+        0 if is_stale => vec![HealthReason::SyncStale],
         0 => Vec::new(),
         3 => vec![HealthReason::TermsNotAccepted],
         _ => vec![HealthReason::SyncFailing],
@@ -77,7 +78,7 @@ fn enrollment(live: &LiveEnrollment, now: Timestamp, stale: Duration) -> Vec<Hea
 /// A token that Intune calls expired after its date is told by the expiry axis; before it, it is
 /// dead whatever the date says. That a dead token does not sync is no other matter. Of a state that is not
 /// named here nothing is known.
-fn vpp(live: &LiveVpp, now: Timestamp, stale: Duration) -> Vec<HealthReason> {
+fn vpp(live: &LiveVpp, is_stale: bool, now: Timestamp) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     match live.state.as_str() {
         LiveVpp::VALID => {}
@@ -89,7 +90,7 @@ fn vpp(live: &LiveVpp, now: Timestamp, stale: Duration) -> Vec<HealthReason> {
     }
     if live.last_sync_status.as_deref() == Some("failed") {
         reasons.push(HealthReason::SyncFailing);
-    } else if is_stale(live.last_sync, live.last_modified, now, stale) {
+    } else if is_stale {
         reasons.push(HealthReason::SyncStale);
     }
     reasons

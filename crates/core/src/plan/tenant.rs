@@ -149,13 +149,16 @@ impl<'a> OneTenant<'a> {
         let entry = self.tenant.push.as_ref();
         let token = entry.map_or_else(TokenRef::push, |entry| entry.token.clone());
         let shown = Shown {
-            token,
             entry,
             live: live.push.present().map(LiveToken::Push),
-            health: live.push.present().map(|push| axes::health(LiveToken::Push(push), self.input)),
+            health: live
+                .push
+                .present()
+                .map(|push| self.health(LiveToken::Push(push), &token, past)),
             ambiguous: false,
             made_again: None,
             devices_know: None,
+            token,
         };
         let (Some(past), Reading::Present(_) | Reading::Absent) = (past, &live.push) else {
             return self.unobserved(&shown);
@@ -170,7 +173,7 @@ impl<'a> OneTenant<'a> {
             self.due.truncate(due);
             token = self.unobserved(&shown);
         }
-        token.state.devices = shown.live.and_then(|one| live.behind(one));
+        token.state.devices = live.behind(Kind::Push, shown.live);
         token.state.devices_know =
             devices_know.filter(|known| Some(&known.topic) != in_intune).map(Box::new);
         if token.state.devices_know.is_some() && in_intune.is_some() {
@@ -362,6 +365,18 @@ impl<'a> OneTenant<'a> {
         }
     }
 
+    fn health(
+        &self,
+        live: LiveToken<'_>,
+        token: &TokenRef,
+        past: Option<&TenantLedger>,
+    ) -> (Health, Vec<HealthReason>) {
+        let first_read = past
+            .zip(live.expires())
+            .and_then(|(past, at)| past.first_read_until(token, at).map(|record| record.at));
+        axes::health(live, first_read, self.input)
+    }
+
     fn token(&self, shown: &Shown<'_>, expires: Option<Timestamp>) -> PlannedToken {
         let mut token = unread(self.input, &shown.token, expires);
         if let Some((health, reasons)) = shown.health.clone() {
@@ -390,11 +405,12 @@ impl<'a> OneTenant<'a> {
                 Match::None | Match::Ambiguous => None,
             };
             let id = one.map(T::id).or_else(|| identity::known_id(entry, past));
+            let token = TokenRef { id: id.map(str::to_owned), ..entry.token.clone() };
             let shown = Shown {
-                token: TokenRef { id: id.map(str::to_owned), ..entry.token.clone() },
                 entry: Some(entry),
                 live: one.map(T::as_token),
-                health: one.map(|one| axes::health(one.as_token(), self.input)),
+                health: one.map(|one| self.health(one.as_token(), &token, past)),
+                token,
                 ambiguous: *meant == Match::Ambiguous,
                 made_again: identity::made_again(entry, past, &found, objects.unwrap_or_default())
                     .map(|one| MadeAgain::of(one, entry)),
@@ -410,10 +426,10 @@ impl<'a> OneTenant<'a> {
                 name: one.as_token().name().map(str::to_owned),
             };
             let shown = Shown {
-                token,
                 entry: None,
                 live: Some(one.as_token()),
-                health: Some(axes::health(one.as_token(), self.input)),
+                health: Some(self.health(one.as_token(), &token, past)),
+                token,
                 ambiguous: false,
                 made_again: None,
                 devices_know: None,
@@ -440,7 +456,7 @@ impl<'a> OneTenant<'a> {
             }
             None => self.unobserved(shown),
         };
-        token.state.devices = shown.live.and_then(|one| live.behind(one));
+        token.state.devices = live.behind(shown.token.kind, shown.live);
         token
     }
 }

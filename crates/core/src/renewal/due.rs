@@ -90,7 +90,7 @@ impl<'a> Due<'a> {
         let only = live.as_ref().and_then(|live| live.only(kind));
         let id = only.and_then(LiveToken::id).map(str::to_owned);
         let dead = only.is_some_and(LiveToken::is_invalid);
-        let devices = live.as_ref().zip(only).and_then(|(live, only)| live.behind(only));
+        let devices = live.as_ref().and_then(|live| live.behind(kind, only));
         let is_read = live.is_some() && problem.is_none();
         let live = only.map(LiveToken::facts);
         let in_intune = live.as_ref().and_then(|live| live.topic.as_ref());
@@ -234,6 +234,7 @@ impl<'a> Due<'a> {
             days_left: facts.expires.map(|at| at.since(now).num_seconds().div_euclid(24 * 3600)),
             facts,
             other_account,
+            downloaded_by: self.downloaded_by(),
             live: live.is_some(),
             restore: self.restore(now),
             first: self.first,
@@ -256,6 +257,15 @@ impl<'a> Due<'a> {
             key: String::new(),
             markdown: String::new(),
         }
+    }
+
+    /// Who downloaded the one that Intune has. Of a file that is not there yet, Git says another's.
+    fn downloaded_by(&self) -> Option<String> {
+        let in_intune = self.live.as_ref().and_then(|live| live.expires);
+        let is_in_use = self.token.file.is_none()
+            || self.confirmed
+            || (in_intune.is_some() && in_intune == self.token.facts.expires);
+        self.token.downloaded_by.clone().filter(|_| is_in_use)
     }
 
     /// Whether Git does not say to which of Intune's keys the last token was encrypted.
@@ -386,6 +396,20 @@ mod tests {
         let mut world = World::equal();
         world.live_push(|live| live.failure = Some("refused".into()));
         assert_eq!(sheet(&world), (true, true));
+    }
+
+    #[test]
+    fn the_sheet_of_a_dead_token_names_who_downloaded_it() {
+        let mut world = World::vpp();
+        world.live_vpp(|live| live.state = "invalid".into());
+        world.entry().downloaded_by = Some("sam@msp.example".into());
+        let sheet = sheet_of(&world);
+        assert_eq!(sheet.downloaded_by.as_deref(), Some("sam@msp.example"));
+        assert!(sheet.markdown.contains("| downloaded by | sam"), "{}", sheet.markdown);
+        // A file that waits for its upload was downloaded by another one than the dead one, maybe.
+        let mut world = World::vpp_renewal();
+        world.entry().downloaded_by = Some("sam@msp.example".into());
+        assert_eq!(sheet_of(&world).downloaded_by, None);
     }
 
     fn chosen(world: &World, wanted: Option<&str>) -> Result<Vec<String>, DueError> {

@@ -48,6 +48,10 @@ pub struct Sheet {
     /// The Apple Account that Intune names, where Git names another one.
     #[serde(default)]
     pub other_account: Option<String>,
+    /// The Apple Account that downloaded the one in use, where Git says it: a token ends with that account's
+    /// password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downloaded_by: Option<String>,
     /// Whether `facts` were read from Intune just now.
     pub live: bool,
     /// Whether a newer file for it is in Git, not uploaded yet: another download would waste it.
@@ -208,6 +212,7 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
     } else {
         line("Apple Account", Some(sheet.facts.apple_id.clone().unwrap_or_else(unknown)));
         line("Apple Account in Intune", sheet.other_account.clone());
+        line("downloaded by", sheet.downloaded_by.clone());
         line("topic", sheet.facts.topic.as_ref().map(ToString::to_string));
         line("serial", sheet.facts.serial.as_ref().map(ToString::to_string));
     }

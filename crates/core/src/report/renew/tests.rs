@@ -23,6 +23,7 @@ fn sheet(kind: Kind) -> Sheet {
         waiting: false,
         open: None,
         wrong_destination: None,
+        downloaded_by: None,
         dead: false,
         devices: None,
         days_left: Some(8),

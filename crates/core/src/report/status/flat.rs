@@ -78,7 +78,7 @@ pub fn status_csv(status: &Status) -> String {
 }
 
 /// New columns are added at the end.
-fn columns(status: &Status, row: &Row<'_>) -> [(&'static str, String); 29] {
+fn columns(status: &Status, row: &Row<'_>) -> [(&'static str, String); 30] {
     let (tenant, token) = (row.tenant, row.token);
     let state = token.map(|token| &token.state);
     let problems = tenant.map(|tenant| tenant.problems.as_slice()).unwrap_or_default();
@@ -122,5 +122,6 @@ fn columns(status: &Status, row: &Row<'_>) -> [(&'static str, String); 29] {
         ("severity", or_empty(severity.map(Severity::as_str))),
         ("readAt", or_empty(tenant.and_then(|tenant| tenant.read_at))),
         ("renewBy", or_empty(token.and_then(|token| token.renew_by))),
+        ("devices", or_empty(state.and_then(|state| state.devices))),
     ]
 }

@@ -1413,6 +1413,30 @@ fn what_apple_called_dead_is_told_of_the_token_in_intune_and_of_no_other() {
 }
 
 #[test]
+fn a_token_that_never_synced_is_stale_also_where_intune_does_not_say_since_when_it_has_it() {
+    let health = |mut world: World, days: i64, is_recorded: bool| {
+        if !is_recorded {
+            world.forget();
+        }
+        // The run that first read the token recorded it two days ago.
+        world.now = at("2026-11-20T11:00:00Z").plus(Duration::days(days) + Duration::minutes(1));
+        if world.kind == Kind::Vpp {
+            world.live_vpp(|live| (live.last_sync, live.last_modified) = (None, None));
+        } else {
+            world.live_enrollment(|live| {
+                (live.last_successful_sync, live.last_modified) = (None, None);
+            });
+        }
+        world.first().state.health_reasons
+    };
+    for start in [World::vpp, World::enrollment] {
+        assert_eq!(health(start(), 2, true), []);
+        assert_eq!(health(start(), 3, true), [HealthReason::SyncStale]);
+        assert_eq!(health(start(), 40, false), [], "no run says how old it is");
+    }
+}
+
+#[test]
 fn how_old_a_sync_may_be_is_a_setting_of_each_kind() {
     let health = |kind: Kind, days: i64, synced: bool, within: i64| {
         let mut world = if kind == Kind::Vpp { World::vpp() } else { World::enrollment() };
