@@ -10,6 +10,9 @@ use applecart_io::git::Repo;
 /// What is said of the list where something is wrong with it.
 const LIST: &str = "Apple's list of revoked certificates";
 
+/// What else is said where an older list comes than the one that is kept.
+const GONE_BACK: &str = "came in an older or narrower edition than the one that this clone has, which is outdated. What that one has still counts. If it stays so, find out which proxy answers for crl.apple.com";
+
 /// What Apple's list says, for a run.
 pub struct Revoked {
     /// The newest list that is proved to be Apple's. An outdated one proves what it has all the same.
@@ -37,6 +40,11 @@ impl Revoked {
             Err(silence) => Err(silent(&silence)),
         };
         match fetched {
+            // An old list once more, as a proxy's cache has it, or somebody who hides a revocation.
+            Ok((list, _)) if kept.as_ref().is_some_and(|kept| !list.may_replace(kept)) => {
+                let doubt = Revocation::Unknown(format!("{LIST} {GONE_BACK}"));
+                Self { list: kept, doubt: Some(doubt) }
+            }
             Ok((list, der)) => {
                 repo.keep_revocations(&der);
                 Self { doubt: doubt(Some(&list), now), list: Some(list) }
