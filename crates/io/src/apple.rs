@@ -42,10 +42,12 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When it is not an address on this machine, with an optional path prefix.
+    /// When it is not an address on this machine, with an optional path prefix, or Graph is not on this machine.
     pub fn parse(apple: Option<&str>, graph_is_loopback: bool) -> Result<Self, EndpointError> {
         Ok(Self(match apple.filter(|text| !text.trim().is_empty()) {
-            Some(text) => At::Simulator(Base::loopback(VARIABLE, text)?),
+            Some(text) if graph_is_loopback => At::Simulator(Base::loopback(VARIABLE, text)?),
+            // Left over from a tutorial, it would have a simulator answer for a real fleet.
+            Some(_) => return Err(EndpointError::GraphIsReal { variable: VARIABLE }),
             None if graph_is_loopback => At::Nowhere,
             None => At::Apple,
         }))

@@ -139,7 +139,7 @@ pub const ALL: &[Variable] = &[
     Variable::new(
         Purpose::SignIn,
         "APPLECART_APPLE_URL",
-        "Where a simulator on this machine plays Apple. Without it, Apple is not asked where Graph is on this machine.",
+        "Where a simulator on this machine plays Apple. Without it, Apple is not asked where Graph is on this machine; where Graph is not, it is refused.",
     ),
     Variable::new(Purpose::Keys, "SOPS_AGE_KEY_FILE", "A file with age identities.").secret(),
     Variable::new(Purpose::Keys, "SOPS_AGE_KEY", "An age identity itself.").secret(),

@@ -86,6 +86,11 @@ fn the_host_is_apples_own_or_on_this_machine() {
     for elsewhere in ["https://apple.example", "https://vpp.itunes.apple.com", "http://10.0.0.1"] {
         assert!(Place::parse(Some(elsewhere), true).is_err(), "{elsewhere}");
     }
+    // Left over from a tutorial, beside the real Graph.
+    assert_eq!(
+        Place::parse(Some("http://127.0.0.1:8080/apple"), false),
+        Err(EndpointError::GraphIsReal { variable: "APPLECART_APPLE_URL" })
+    );
 }
 
 #[test]

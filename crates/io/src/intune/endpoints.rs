@@ -23,6 +23,10 @@ pub enum EndpointError {
         "{variable} must be on this machine (127.0.0.1, [::1] or localhost): no other host than Apple's own gets to see a token"
     )]
     NotLoopback { variable: &'static str },
+    #[error(
+        "{variable} names a simulator, and Graph is not on this machine: it would say what is so at Apple for real tenants. Unset it, or set APPLECART_GRAPH_URL to the simulator as well"
+    )]
+    GraphIsReal { variable: &'static str },
     #[error("{variable} must not hold a user name or password; remove everything up to the @")]
     UserInfo { variable: &'static str },
     #[error("{variable} must not hold a query or fragment; remove everything from the ? or # on")]
