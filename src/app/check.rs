@@ -1,6 +1,7 @@
 //! Apple, asked about every sealed VPP token: a job of its own, for it needs the key.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use futures::StreamExt as _;
 
@@ -13,6 +14,7 @@ use applecart_core::ledger::TenantLedger;
 use applecart_core::model::{Sha256, sentence};
 use applecart_core::plan::Selection;
 use applecart_core::report::{AppleCheck, AppleToken};
+use applecart_core::rules::answered::{Answered, Entry};
 use applecart_core::rules::at_apple::Asked;
 use applecart_core::rules::bindings::Bindings;
 use applecart_io::apple::Apple;
@@ -54,11 +56,13 @@ pub fn run(context: &Context, options: &Options) -> Result<AppleCheck, AppError>
         identities: &identities,
         context,
     };
-    let asked = files.into_iter().map(|(tenant, token)| check.one(tenant, token));
+    let asked = files.into_iter().map(|(tenant, token)| check.ask(tenant, token));
     let asked = futures::stream::iter(asked).buffered(BESIDE).collect::<Vec<_>>();
-    let (tokens, said): (Vec<AppleToken>, Vec<Option<_>>) =
-        super::block_on(asked)?.into_iter().unzip();
-    session::remember_deaths(context, &loaded, &said.into_iter().flatten().collect());
+    let asked = super::block_on(asked)?;
+    let answered = check.answered(&asked);
+    let tokens = asked.iter().map(|one| check.judge(one, &answered)).collect();
+    let said = asked.into_iter().filter_map(|one| one.said.ok()).collect();
+    session::remember_deaths(context, &loaded, &said);
     let is_left =
         |one: &&Desired| one.valid().is_none() && options.selection.may_match_invalid(one.name());
     let not_read = loaded.fleet.iter().filter(is_left).map(|one| one.name().to_owned()).collect();
@@ -81,28 +85,61 @@ struct Check<'a> {
     context: &'a Context,
 }
 
+/// A token, and what Apple said of it, by the SHA-256 of the opened file; or why nobody asked.
+struct Said<'a> {
+    tenant: &'a Tenant,
+    token: &'a Token,
+    said: Result<(Sha256, Answer), String>,
+}
+
 impl Check<'_> {
-    /// What came of asking about a token; and what Apple said, by the SHA-256 of the opened file.
-    async fn one(&self, tenant: &Tenant, token: &Token) -> (AppleToken, Option<(Sha256, Answer)>) {
-        let (name, of) = (tenant.name.clone(), token.token.clone());
-        let (sha256, text) = match self.open(token) {
-            Ok(opened) => opened,
-            Err(why) => return (AppleToken::not_opened(name, of, why), None),
+    async fn ask<'a>(&self, tenant: &'a Tenant, token: &'a Token) -> Said<'a> {
+        let said = match self.open(token) {
+            Ok((sha256, text)) => Ok((sha256, self.apple.location(&text).await)),
+            Err(why) => Err(why),
         };
-        let answer = self.apple.location(&text).await;
-        let nothing = TenantLedger::default();
+        Said { tenant, token, said }
+    }
+
+    fn entry<'a>(&'a self, one: &Said<'a>) -> Entry<'a> {
+        static NOTHING: LazyLock<TenantLedger> = LazyLock::new(TenantLedger::default);
         let known = self.past.known.as_ref().ok();
-        let verdict = Asked {
-            token,
-            sha256,
-            past: known.map_or(&nothing, |view| view.tenant(tenant.tenant_id)),
+        let past = known.map_or(&*NOTHING, |view| view.tenant(one.tenant.tenant_id));
+        Entry { tenant: &one.tenant.name, token: one.token, past }
+    }
+
+    /// Which location each file is of, to be compared with the others.
+    fn answered(&self, asked: &[Said<'_>]) -> Answered {
+        let mut answered = Answered::default();
+        for one in asked {
+            if let Ok((_, Answer::Alive(location))) = &one.said {
+                answered.note(&self.entry(one), &location.id);
+            }
+        }
+        answered
+    }
+
+    fn judge(&self, one: &Said<'_>, answered: &Answered) -> AppleToken {
+        let (name, of) = (one.tenant.name.clone(), one.token.token.clone());
+        let (sha256, answer) = match &one.said {
+            Ok(said) => said,
+            Err(why) => return AppleToken::not_opened(name, of, why.clone()),
+        };
+        let entry = self.entry(one);
+        let mut verdict = Asked {
+            token: one.token,
+            sha256: *sha256,
+            past: entry.past,
             before: None,
-            destination: Some((tenant, self.bindings)),
+            destination: Some((one.tenant, self.bindings)),
             policy: self.policy,
             today: self.context.now().date_time().date_naive(),
         }
-        .verdict(&answer);
-        (AppleToken::of(name, of, answer.clone(), &verdict), Some((sha256, answer)))
+        .verdict(answer);
+        if let Some(location) = &verdict.location {
+            verdict.holds.extend(answered.hold(&entry, location, self.bindings));
+        }
+        AppleToken::of(name, of, answer.clone(), &verdict)
     }
 
     /// The token's text; or why the file does not give one.

@@ -17,6 +17,7 @@ use applecart_core::model::{
 use applecart_core::renewal::judge::Judging;
 use applecart_core::renewal::target::{self, TargetError};
 use applecart_core::renewal::{DraftError, Place, refusing, spec};
+use applecart_core::rules::answered::{Answered, Entry};
 use applecart_core::rules::at_apple::{Asked, Verdict};
 use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::codes::Reason;
@@ -382,7 +383,13 @@ impl Download {
             policy: place.policy,
             today: case.now.date_time().date_naive(),
         };
-        Ok(asked.verdict(&answer))
+        let mut verdict = asked.verdict(&answer);
+        if let (Some(location), Some(bindings)) = (&verdict.location, case.bindings) {
+            let (tenant, token, past) = (&place.tenant.name, place.token, asked.past);
+            let entry = Entry { tenant, token, past };
+            verdict.holds.extend(Answered::default().hold(&entry, location, bindings));
+        }
+        Ok(verdict)
     }
 
     /// Seals the file to the fleet's recipients: with age, or where `is_for_sops` says so with SOPS.

@@ -276,6 +276,22 @@ fn a_fleet_of_sealed_tokens_is_asked_about_by_check() {
 }
 
 #[test]
+fn two_files_of_one_location_are_both_held_by_the_run_that_first_asks() {
+    let mut world = World::new();
+    world.asks_apple = true;
+    // Sealed while nobody asked: neither names its location, and no plan can tell that it is one.
+    for name in ["contoso", "fabrikam"] {
+        world.renewal_of(name, Kind::Vpp);
+    }
+    world.run(&["plan"]).ends_with(0);
+    world.run(&["check", "--apple"]).ends_with(4).says("0 alive").says("duplicate");
+    world.run(&["apply"]).ends_with(4).says("duplicate").says("Find out whose location it is");
+    for name in ["contoso", "fabrikam"] {
+        assert_eq!(world.uploads_of(name, Kind::Vpp), 0, "{name}");
+    }
+}
+
+#[test]
 fn a_file_that_intune_has_already_tells_its_location_and_whether_it_died() {
     let mut world = World::new();
     world.asks_apple = true;

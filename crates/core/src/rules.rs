@@ -20,6 +20,7 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod allow;
+pub mod answered;
 pub mod at_apple;
 pub mod bindings;
 pub mod claims;

@@ -4,6 +4,8 @@
 //! named for which hold is decided here as well, so that `seal`, `renew`, `plan` and `apply` all
 //! take the same line.
 
+use std::borrow::Cow;
+
 use chrono::{Days, NaiveDate};
 
 use super::codes::Reason;
@@ -170,6 +172,18 @@ pub(crate) fn releases_as_advised(
     lines.any(|allow| told.contains(&named(hold, &allow.from, &allow.to)))
 }
 
+/// A name as a value of YAML that somebody pastes into a tenant file: one with a colon or a number sign would
+/// be cut there, or be no YAML at all.
+pub(crate) fn pasted(name: &str) -> Cow<'_, str> {
+    const WORDS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let is_plain = |c: char| c.is_alphanumeric() || " -_.".contains(c);
+    let stays = name.starts_with(char::is_alphabetic)
+        && !name.ends_with(' ')
+        && name.chars().all(is_plain)
+        && !WORDS.contains(&name.to_ascii_lowercase().as_str());
+    if stays { Cow::Borrowed(name) } else { Cow::Owned(quoted(name)) }
+}
+
 /// Whether one of the lines releases this change for this hold on this day.
 pub fn releases(allows: &[Allow], hold: Reason, change: &Change, today: NaiveDate) -> bool {
     releasing(allows, hold, change, today).is_some()
@@ -236,6 +250,21 @@ mod tests {
             let other = Reason::ALL.iter().find(|other| **other != hold).unwrap();
             let lines = [line(*other, "2026-12-20T10:00:00Z", "new")];
             assert!(!releases(&lines, hold, &change, day("2026-12-31")), "{hold}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_pasted_is_read_back_as_it_is() {
+        for (name, written) in [
+            ("London HQ", "London HQ"),
+            ("Zürich-2", "Zürich-2"),
+            ("A: B # c", "\"A: B # c\""),
+            ("no", "\"no\""),
+            ("2026", "\"2026\""),
+            ("London ", "\"London \""),
+            ("\"London\"", "\"\\\"London\\\"\""),
+        ] {
+            assert_eq!(pasted(name), written);
         }
     }
 }

@@ -199,8 +199,9 @@ impl Asked<'_> {
             && name.trim() != meant.trim();
         is_same.then(|| {
             let told = format!(
-                "Apple calls the location {name:?} by now, and the tenant file {meant:?}. It is the same one ({}), so no licence is lost. Write `location: {name}` on the entry; `applecart import --update` does, once Intune shows it",
-                found.id
+                "Apple calls the location {name:?} by now, and the tenant file {meant:?}. It is the same one ({}), so no licence is lost. Write `location: {}` on the entry; `applecart import --update` does, once Intune shows it",
+                found.id,
+                allow::pasted(name)
             );
             (Remark::LocationRenamed, told)
         })
@@ -245,7 +246,8 @@ impl Asked<'_> {
             let change = Change::of(&shown, &meant, self.sha256);
             let line = change.line(Reason::WrongLocation, "WHY", self.today);
             let detail = format!(
-                "Intune calls the location {shown:?}, the tenant file {meant:?}, and Apple does not tell whether that is one location. Run the same command again later. If it was renamed, write `location: {shown}` on the entry. If the file is of another location on purpose, have this line on the entry reviewed: {line}"
+                "Intune calls the location {shown:?}, the tenant file {meant:?}, and Apple does not tell whether that is one location. Run the same command again later. If it was renamed, write `location: {}` on the entry. If the file is of another location on purpose, have this line on the entry reviewed: {line}",
+                allow::pasted(shown)
             );
             Hold::releasable(Reason::WrongLocation, change, detail)
         })

@@ -21,8 +21,8 @@ pub use history::{Bound, History, Moves, Says};
 
 use crate::apple::FileFacts;
 use crate::fleet::{Desired, Move, Owned, Tenant, Token};
-use crate::ledger::{self, LedgerView};
-use crate::model::{Kind, LocationId, Sha256, TenantId, Topic};
+use crate::ledger::{self, LedgerView, TenantLedger};
+use crate::model::{Kind, LocationId, Sha256, TenantId, TenantName, Topic};
 
 /// What stands where in the whole fleet, and what was bound to which tenant before.
 pub struct Bindings<'a> {
@@ -31,6 +31,10 @@ pub struct Bindings<'a> {
     blobs: BTreeMap<String, Vec<String>>,
     topics: BTreeMap<Topic, Vec<String>>,
     locations: BTreeMap<LocationId, Vec<String>>,
+    /// Which entries Intune was last seen to have a file of the location for.
+    seen: BTreeMap<LocationId, Vec<String>>,
+    /// Of which location an entry's file is that Git names none for.
+    learnt: BTreeMap<String, LocationId>,
     base: BaseBindings,
     ledger: ledger::Bindings,
     history: &'a History,
@@ -75,19 +79,43 @@ impl<'a> Bindings<'a> {
         ledger: Option<&LedgerView>,
         history: &'a History,
     ) -> Self {
+        Self {
+            base: base.map(BaseBindings::of).unwrap_or_default(),
+            ledger: ledger.map(LedgerView::bindings).unwrap_or_default(),
+            ..Self::standing(fleet, ledger, history)
+        }
+    }
+
+    /// Looks only at what stands in the planned revision.
+    pub fn of_fleet(fleet: &[Desired]) -> Bindings<'static> {
+        Self::of_recorded_fleet(fleet, None)
+    }
+
+    /// Looks only at what stands in the planned revision, and of which location each file in it is by the
+    /// ledger.
+    pub fn of_recorded_fleet(fleet: &[Desired], ledger: Option<&LedgerView>) -> Bindings<'static> {
+        static NO_HISTORY: LazyLock<History> = LazyLock::new(History::default);
+        Bindings::standing(fleet, ledger, &NO_HISTORY)
+    }
+
+    fn standing(fleet: &[Desired], ledger: Option<&LedgerView>, history: &'a History) -> Self {
         let mut bindings = Self {
             tenant_ids: BTreeMap::new(),
             digests: BTreeMap::new(),
             blobs: BTreeMap::new(),
             topics: BTreeMap::new(),
             locations: BTreeMap::new(),
-            base: base.map(BaseBindings::of).unwrap_or_default(),
-            ledger: ledger.map(LedgerView::bindings).unwrap_or_default(),
+            seen: BTreeMap::new(),
+            learnt: BTreeMap::new(),
+            base: BaseBindings::default(),
+            ledger: ledger::Bindings::default(),
             history,
         };
         for desired in fleet {
             match desired {
-                Desired::Valid(tenant) => bindings.add(tenant),
+                Desired::Valid(tenant) => {
+                    bindings.add(tenant, ledger.map(|view| view.tenant(tenant.tenant_id)));
+                }
                 Desired::Invalid { name, tenant_id: Some(id), .. } => {
                     bindings.tenant_ids.entry(*id).or_default().push(name.clone());
                 }
@@ -97,17 +125,11 @@ impl<'a> Bindings<'a> {
         bindings
     }
 
-    /// Looks only at what stands in the planned revision.
-    pub fn of_fleet(fleet: &[Desired]) -> Bindings<'static> {
-        static NO_HISTORY: LazyLock<History> = LazyLock::new(History::default);
-        Bindings::of(fleet, None, None, &NO_HISTORY)
-    }
-
-    fn add(&mut self, tenant: &Tenant) {
+    fn add(&mut self, tenant: &Tenant, past: Option<&TenantLedger>) {
         let name = tenant.name.to_string();
         self.tenant_ids.entry(tenant.tenant_id).or_default().push(name.clone());
         for token in tenant.tokens() {
-            let place = place_of(tenant, token);
+            let place = place_of(&tenant.name, token);
             if let Some(file) = &token.file {
                 self.digests.entry(file.sha256).or_default().push(place.clone());
                 self.blobs.entry(file.blob.clone()).or_default().push(place.clone());
@@ -115,10 +137,23 @@ impl<'a> Bindings<'a> {
             if let Some(topic) = token.topic() {
                 self.topics.entry(topic.clone()).or_default().push(place.clone());
             }
-            if let Some(location) = token.location() {
+            let past = past.filter(|_| token.token.kind == Kind::Vpp);
+            if let Some(seen) = past.and_then(|past| past.location_id(&token.token)) {
+                self.seen.entry(seen.clone()).or_default().push(place.clone());
+            }
+            let learnt = || past?.location_of(&token.token, token.file.as_ref()?.sha256);
+            if let Some(location) = token.location().or_else(learnt) {
+                if token.location().is_none() {
+                    self.learnt.insert(place.clone(), location.clone());
+                }
                 self.locations.entry(location.clone()).or_default().push(place);
             }
         }
+    }
+
+    /// The entries for which Intune was last seen to have a file of a location.
+    pub(super) fn seen_of(&self, location: &LocationId) -> impl Iterator<Item = &String> {
+        self.seen.get(location).into_iter().flatten()
     }
 
     /// One sentence for everything of this token that stands in the fleet more than once.
@@ -135,7 +170,9 @@ impl<'a> Bindings<'a> {
         if token.token.kind == Kind::Push {
             twice("topic", token.topic().and_then(|topic| self.topics.get(topic)));
         }
-        twice("locationId", token.location().and_then(|location| self.locations.get(location)));
+        let learnt = || self.learnt.get(&place_of(&tenant.name, token));
+        let location = token.location().or_else(learnt);
+        twice("locationId", location.and_then(|location| self.locations.get(location)));
         found
     }
 
@@ -146,7 +183,7 @@ impl<'a> Bindings<'a> {
         token: &Token,
         location: &LocationId,
     ) -> Option<&str> {
-        let own = place_of(tenant, token);
+        let own = place_of(&tenant.name, token);
         let places = self.locations.get(location)?;
         places.iter().map(String::as_str).find(|place| *place != own)
     }
@@ -291,8 +328,9 @@ impl Says<'_> {
     }
 }
 
-fn place_of(tenant: &Tenant, token: &Token) -> String {
-    format!("{} ({})", tenant.name, token.token)
+/// How an entry of the fleet is called.
+pub(super) fn place_of(tenant: &TenantName, token: &Token) -> String {
+    format!("{tenant} ({})", token.token)
 }
 
 fn stands_twice(what: &str, places: &[String]) -> Option<String> {

@@ -3,6 +3,7 @@
 //! `plan` tells it beside what it decides, and [`attention`](crate::attention) as a matter of its own:
 //! a wrong fact calls for no write, so nothing but the comparison notices it before the next renewal.
 
+use super::allow;
 use crate::fleet::Token;
 use crate::model::{Facts, Kind};
 
@@ -97,16 +98,17 @@ impl Difference {
     /// How the tenant file is put right, if it is the one that is wrong.
     pub fn repair(&self) -> String {
         let Self { fact, live, .. } = self;
+        let pasted = allow::pasted(live);
         match fact {
             Fact::Name => format!(
-                "If the entry means this token, write `name: {live}`; if it means another one, correct its `id`"
+                "If the entry means this token, write `name: {pasted}`; if it means another one, correct its `id`"
             ),
             Fact::Organization => {
-                format!("Find out who wrote it. If Intune is right, write `organization: {live}`")
+                format!("Find out who wrote it. If Intune is right, write `organization: {pasted}`")
             }
             Fact::Location => {
                 format!(
-                    "If Apple renamed it, or the tenant file is wrong, write `location: {live}`"
+                    "If Apple renamed it, or the tenant file is wrong, write `location: {pasted}`"
                 )
             }
             Fact::Serial | Fact::Expiry => {

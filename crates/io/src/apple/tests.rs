@@ -6,7 +6,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 
 use super::*;
-use crate::intune::{Answer, NoAnswer, Request};
+use crate::intune::{Answer, EndpointError, NoAnswer, Request};
 use crate::seams::testing::VirtualClock;
 
 const TOKEN: &str = "TUFSS0VSLVRPS0VO";

@@ -2,7 +2,7 @@
 //! opens none, asks nobody.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
 use zeroize::Zeroizing;
@@ -14,6 +14,7 @@ use applecart_core::apple::location::{Answer, Location};
 use applecart_core::fleet::CheckWithApple;
 use applecart_core::model::{Kind, Sha256};
 use applecart_core::plan::{Due, Verify};
+use applecart_core::rules::answered::{Answered, Entry};
 use applecart_core::rules::at_apple::{Asked, Verdict};
 use applecart_core::rules::bindings::Bindings;
 
@@ -25,8 +26,16 @@ pub struct AtApple<'a> {
     apple: &'a Apple,
     /// Whose each location is.
     bindings: &'a Bindings<'a>,
-    /// What it said of each file, by the SHA-256 of the opened file.
-    said: Mutex<BTreeMap<Sha256, Answer>>,
+    said: Mutex<Said>,
+}
+
+/// What Apple said in a run.
+#[derive(Default)]
+struct Said {
+    /// Of each file, by the SHA-256 of the opened file.
+    of_files: BTreeMap<Sha256, Answer>,
+    /// The same by location, to find two entries of one.
+    answered: Answered,
 }
 
 impl<'a> AtApple<'a> {
@@ -34,38 +43,55 @@ impl<'a> AtApple<'a> {
         Self { apple, bindings, said: Mutex::default() }
     }
 
-    fn learn(&self, sha256: Sha256, answer: Answer) {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256, answer);
+    fn heard(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, entry: &Entry<'_>, sha256: Sha256, answer: Answer) {
+        let mut said = self.heard();
+        if let Answer::Alive(location) = &answer {
+            said.answered.note(entry, &location.id);
+        }
+        said.of_files.insert(sha256, answer);
+    }
+
+    /// Holds a file that is of the location of another entry's, by all that Apple said so far.
+    fn compare(&self, entry: &Entry<'_>, verdict: &mut Verdict) {
+        let Some(location) = &verdict.location else { return };
+        verdict.holds.extend(self.heard().answered.hold(entry, location, self.bindings));
     }
 
     /// What Apple said of each file that it was asked about in this run.
     pub fn said(self) -> BTreeMap<Sha256, Answer> {
-        self.said.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.said.into_inner().unwrap_or_else(PoisonError::into_inner).of_files
     }
 
     /// The location of a file that Apple was asked about.
     pub(super) fn location(&self, sha256: Sha256) -> Option<Location> {
-        match self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&sha256)? {
+        match self.heard().of_files.get(&sha256)? {
             Answer::Alive(location) => Some(location.clone()),
             Answer::Dead(_) | Answer::Unknown(_) => None,
         }
     }
 }
 
-/// Asks about every file that was judged and is a VPP token's.
+/// Asks about every file that was judged and is a VPP token's. Their answers are compared when all are
+/// there: before the first upload.
 pub(super) async fn ask_all<'d>(
     judged: Vec<(&'d Due, Result<Option<Ready>, Refused>)>,
     tools: &Tools<'_>,
 ) -> Vec<(&'d Due, Result<(), Refused>)> {
     let asked = judged.into_iter().map(|(due, judged)| async move {
-        let ready = match judged {
-            Ok(Some(ready)) => ready,
-            Ok(None) => return (due, Ok(())),
-            Err(refused) => return (due, Err(refused)),
+        let heard = match judged {
+            Ok(Some(ready)) => Ok(hear(due, &ready, tools).await),
+            Ok(None) => Ok(None),
+            Err(refused) => Err(refused),
         };
-        (due, ask(due, &ready, tools).await.map(drop))
+        (due, heard)
     });
-    futures::stream::iter(asked).buffered(BESIDE).collect().await
+    let heard: Vec<_> = futures::stream::iter(asked).buffered(BESIDE).collect().await;
+    let judged = |heard: Result<_, _>, due| heard.and_then(|heard| judge(due, heard, tools));
+    heard.into_iter().map(|(due, heard)| (due, judged(heard, due).map(drop))).collect()
 }
 
 /// What Apple knows a file by that was opened and compared; nothing of another kind than VPP.
@@ -97,10 +123,28 @@ pub(super) async fn look_all<'v>(
             today: tools.judged_at().date_time().date_naive(),
         }
         .verdict(&answer);
-        tools.at_apple.learn(verify.file.sha256, answer);
+        tools.at_apple.learn(&entry_of(verify, tools), verify.file.sha256, answer);
         (verify, Ok(verdict))
     });
-    futures::stream::iter(looked).buffered(BESIDE).collect().await
+    let mut looked: Vec<Looked<'_>> =
+        futures::stream::iter(looked).buffered(BESIDE).collect().await;
+    for (verify, looked) in &mut looked {
+        if let Ok(verdict) = looked {
+            tools.at_apple.compare(&entry_of(verify, tools), verdict);
+        }
+    }
+    looked
+}
+
+fn entry_of<'v>(verify: &'v Verify, tools: &'v Tools<'_>) -> Entry<'v> {
+    let past = tools.view.tenant(verify.tenant_id);
+    Entry { tenant: &verify.name, token: &verify.token, past }
+}
+
+/// What followed from Apple's answer alone, and whether it was none.
+struct Heard {
+    verdict: Verdict,
+    is_silent: bool,
 }
 
 /// Asks about a due upload; what is worth knowing of the answer, or why nothing is uploaded.
@@ -109,16 +153,22 @@ pub(super) async fn ask(
     ready: &Ready,
     tools: &Tools<'_>,
 ) -> Result<Vec<String>, Refused> {
-    let file = due.file().filter(|_| due.kind() == Kind::Vpp);
-    let Some(file) = file.filter(|_| tools.policy.check_with_apple != CheckWithApple::Off) else {
-        return Ok(Vec::new());
-    };
+    judge(due, hear(due, ready, tools).await, tools)
+}
+
+/// Asks about a due upload; `None` where nobody asks.
+async fn hear(due: &Due, ready: &Ready, tools: &Tools<'_>) -> Option<Heard> {
+    let file = due.file().filter(|_| due.kind() == Kind::Vpp)?;
+    if tools.policy.check_with_apple == CheckWithApple::Off {
+        return None;
+    }
     let at_apple = tools.at_apple;
     let answer = at_apple.apple.location(ready.bearer()).await;
+    let past = tools.view.tenant(due.tenant.tenant_id);
     let verdict = Asked {
         token: &due.token,
         sha256: file.sha256,
-        past: tools.view.tenant(due.tenant.tenant_id),
+        past,
         before: due.before.as_ref(),
         destination: Some((&due.tenant, at_apple.bindings)),
         policy: tools.policy,
@@ -126,7 +176,17 @@ pub(super) async fn ask(
     }
     .verdict(&answer);
     let is_silent = matches!(answer, Answer::Unknown(_));
-    at_apple.learn(file.sha256, answer);
+    let entry = Entry { tenant: &due.tenant.name, token: &due.token, past };
+    at_apple.learn(&entry, file.sha256, answer);
+    Some(Heard { verdict, is_silent })
+}
+
+/// What is worth knowing of an answer beside all others, or why nothing is uploaded.
+fn judge(due: &Due, heard: Option<Heard>, tools: &Tools<'_>) -> Result<Vec<String>, Refused> {
+    let Some(Heard { mut verdict, is_silent }) = heard else { return Ok(Vec::new()) };
+    let past = tools.view.tenant(due.tenant.tenant_id);
+    let entry = Entry { tenant: &due.tenant.name, token: &due.token, past };
+    tools.at_apple.compare(&entry, &mut verdict);
     if verdict.holds.is_empty() {
         Ok(verdict.told().collect())
     } else if is_silent {

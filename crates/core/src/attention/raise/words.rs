@@ -44,7 +44,7 @@ impl Scope {
             select: selection.touched.is_none().then(|| options().collect()),
             within_limits: limits.check(input.plan, known).is_none(),
             is_merged: input.plan.rev.is_some() && input.plan.rev == input.plan.policy_rev,
-            bindings: Bindings::of_fleet(input.fleet),
+            bindings: Bindings::of_recorded_fleet(input.fleet, input.ledger),
             tickets: tickets.unwrap_or_default(),
         }
     }

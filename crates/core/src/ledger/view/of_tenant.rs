@@ -82,8 +82,16 @@ impl TenantLedger {
 
     /// Whether a run asked Apple about this very file, and it is of this location.
     pub fn is_of_location(&self, token: &TokenRef, sha256: Sha256, location: &LocationId) -> bool {
-        let asked = self.life(token, sha256).rev().find_map(|record| record.location_id.as_ref());
-        asked == Some(location)
+        self.location_of(token, sha256) == Some(location)
+    }
+
+    /// The location that this very file is of, where a run asked Apple about it.
+    pub fn location_of<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        sha256: Sha256,
+    ) -> Option<&'a LocationId> {
+        self.life(token, sha256).rev().find_map(|record| record.location_id.as_ref())
     }
 
     /// The facts that Intune was last read to have: what a run recorded, or had before it when it

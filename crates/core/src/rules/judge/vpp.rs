@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::model::{Kind, LiveVpp};
-use crate::rules::allow::{Change, Hold};
+use crate::rules::allow::{self, Change, Hold};
 use crate::rules::codes::Reason;
 
 impl Case<'_> {
@@ -29,7 +29,8 @@ impl Case<'_> {
             let line = change.line(Reason::WrongLocation, "WHY", self.today());
             if self.token.facts.location.is_none() {
                 let detail = format!(
-                    "A file of {theirs:?} was uploaded over this token, which was of {ours:?}, and the tenant file names no location. If Apple renamed the location, no licence is lost: write `location: {theirs}` on the entry. Else seal a newly downloaded token of {ours:?}, and have this line on the entry reviewed with it: {line}"
+                    "A file of {theirs:?} was uploaded over this token, which was of {ours:?}, and the tenant file names no location. If Apple renamed the location, no licence is lost: write `location: {}` on the entry. Else seal a newly downloaded token of {ours:?}, and have this line on the entry reviewed with it: {line}",
+                    allow::pasted(theirs)
                 );
                 return Hold::releasable(Reason::WrongLocation, change, detail);
             }
