@@ -156,8 +156,8 @@ fn snapshot(bytes: &[u8]) -> bool {
 }
 
 fn apple_location(bytes: &[u8]) -> bool {
-    let _ = location::read(401, bytes);
-    matches!(location::read(200, bytes), location::Answer::Alive(_))
+    let _ = location::read(401, bytes, "");
+    matches!(location::read(200, bytes, ""), location::Answer::Alive(_))
 }
 
 fn revoked(bytes: &[u8]) -> bool {

@@ -151,7 +151,7 @@ pub fn lost(context: &Context, account: &str) -> Result<LostAccount, AppError> {
     let policy = session::policy_of(context, &source)?;
     let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
     let ledger = session::last_seen(context, &repo, &policy);
-    Ok(report::lost_account(&rev, &fleet, ledger.as_ref(), account)?)
+    Ok(report::lost_account(&rev, &fleet, ledger.as_ref(), account, context.now())?)
 }
 
 /// Something that this clone does not have, so that it is unknown.

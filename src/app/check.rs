@@ -9,7 +9,7 @@ use super::session::{self, Loaded, Past, Tree, Which};
 use super::{AppError, Context, Reach, keys};
 use applecart_core::apple::location::Answer;
 use applecart_core::apple::vpp;
-use applecart_core::fleet::{CheckWithApple, Desired, Policy, Tenant, Token};
+use applecart_core::fleet::{Desired, Policy, Tenant, Token};
 use applecart_core::ledger::TenantLedger;
 use applecart_core::model::{Sha256, sentence};
 use applecart_core::plan::Selection;
@@ -31,15 +31,15 @@ pub struct Options {
 }
 
 /// Opens every sealed VPP token of the selected tenants, and asks Apple about it. Writes nothing but
-/// into the clone's memory: a later run without the key tells which of them are dead.
+/// into the clone's memory: a later run without the key tells which of them are dead. Who runs this asks,
+/// whatever the policy says of uploads; what would become of an upload is told by the policy as it is.
 pub fn run(context: &Context, options: &Options) -> Result<AppleCheck, AppError> {
     let identities = keys::available(context, &options.identities)?;
     let loaded = session::load(context, Tree::Commit, Reach::Remote, &options.selection)?;
     keys::must_open(&loaded, &options.selection, &identities)?;
-    let files: Vec<(&Tenant, &Token)> = session::selected(&loaded.fleet, &options.selection)
+    let (files, without): (Vec<_>, Vec<_>) = session::selected(&loaded.fleet, &options.selection)
         .flat_map(|tenant| tenant.vpp.iter().map(move |token| (tenant, token)))
-        .filter(|(_, token)| token.file.is_some())
-        .collect();
+        .partition(|(_, token)| token.file.is_some());
     if identities.is_empty() && !files.is_empty() {
         let usual = context.environment.usual_key_file();
         return Err(AppError::NoIdentities { files: files.len(), usual });
@@ -48,7 +48,7 @@ pub fn run(context: &Context, options: &Options) -> Result<AppleCheck, AppError>
     let apple = session::apple(context)?;
     let known = past.known.as_ref().ok();
     let check = Check {
-        policy: &asking(&loaded.policy),
+        policy: &loaded.policy,
         bindings: &Bindings::of(&loaded.fleet, None, known, &past.history),
         apple: &apple,
         past: &past,
@@ -67,12 +67,7 @@ pub fn run(context: &Context, options: &Options) -> Result<AppleCheck, AppError>
         |one: &&Desired| one.valid().is_none() && options.selection.may_match_invalid(one.name());
     let not_read = loaded.fleet.iter().filter(is_left).map(|one| one.name().to_owned()).collect();
     let rev = loaded.rev.clone().unwrap_or_default();
-    Ok(AppleCheck::new(rev, tokens, not_read, apple.requests()))
-}
-
-/// Who runs this asks Apple, whatever the policy says of uploads; silence is no hold, for nothing is due.
-fn asking(policy: &Policy) -> Policy {
-    Policy { check_with_apple: CheckWithApple::Warn, ..policy.clone() }
+    Ok(AppleCheck::new(rev, tokens, without.len(), not_read, apple.requests()))
 }
 
 struct Check<'a> {
@@ -120,10 +115,10 @@ impl Check<'_> {
     }
 
     fn judge(&self, one: &Said<'_>, answered: &Answered) -> AppleToken {
-        let (name, of) = (one.tenant.name.clone(), one.token.token.clone());
+        let name = one.tenant.name.clone();
         let (sha256, answer) = match &one.said {
             Ok(said) => said,
-            Err(why) => return AppleToken::not_opened(name, of, why.clone()),
+            Err(why) => return AppleToken::not_opened(name, one.token, why.clone()),
         };
         let entry = self.entry(one);
         let mut verdict = Asked {
@@ -139,7 +134,7 @@ impl Check<'_> {
         if let Some(location) = &verdict.location {
             verdict.holds.extend(answered.hold(&entry, location, self.bindings));
         }
-        AppleToken::of(name, of, answer.clone(), &verdict)
+        AppleToken::of(name, one.token, answer.clone(), &verdict)
     }
 
     /// The token's text; or why the file does not give one.

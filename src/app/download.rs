@@ -238,7 +238,7 @@ impl Download {
         let tenant_file = place
             .named(&inspection.facts, &sealed.name, sealed.size, self.sha256(), location.as_ref())
             .map_err(DownloadError::from)?;
-        Ok(Brought { inspection, verdicts, doubts, sealed, tenant_file })
+        Ok(Brought { inspection, verdicts, doubts, location, sealed, tenant_file })
     }
 
     fn judging<'a>(
@@ -481,6 +481,8 @@ pub(super) struct Brought<S> {
     pub(super) verdicts: Option<Verdicts>,
     /// What a person should know although the file is taken.
     pub(super) doubts: Vec<String>,
+    /// The location that Apple says it is of.
+    pub(super) location: Option<LocationId>,
     pub(super) sealed: SealedFile<S>,
     pub(super) tenant_file: String,
 }

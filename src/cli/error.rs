@@ -178,6 +178,10 @@ impl Explain for AppError {
                 "Leave out --now to tell people. This shows what would be sent then, for TIME:",
                 "applecart notify --dry-run --now TIME",
             ),
+            Self::NoSuchAccount(unknown) if unknown.unowned > 0 => run(
+                "This writes the accounts that Intune names into Git:",
+                "applecart import --update",
+            ),
             Self::NoSuchAccount(_) => {
                 run("This lists the Apple Accounts that Git names:", "applecart audit --apple-ids")
             }

@@ -267,12 +267,21 @@ fn a_fleet_of_sealed_tokens_is_asked_about_by_check() {
     world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
     world.state().answer_with(&file.text, 9625);
     let checked = world.run(&["check", "--apple"]).ends_with(4).says("dead-at-apple");
+    assert!(checked.stdout.contains("\n  applecart renew contoso/London\n"), "{}", checked.stdout);
     assert!(!checked.stdout.contains(NOTIFICATION_SECRET));
     let json = world.run(&["check", "--apple", "--format", "json"]).ends_with(4).json();
     assert_eq!(json["tokens"][0]["found"], "dead");
     let rule = FaultRule { route: Some("/apple/*".to_owned()), ..FaultRule::always(Fault::Drop) };
     world.state().add_fault(rule);
-    world.run(&["check", "--apple"]).ends_with(3).says("unknown");
+    world.run(&["check", "--apple"]).ends_with(3).says("unknown").says("`checkWithApple: warn`");
+    // What is said of uploads is the policy's word; and those that have no file are counted.
+    world.write("applecart.yaml", &world.policy("checkWithApple: require\n"));
+    london(&world, None);
+    world.run(&["check", "--apple"]).ends_with(0).says("for want of a file in Git: 1 VPP token.");
+    let file = world.vpp_file("London", 364);
+    london(&world, Some(&file));
+    let required = world.run(&["check", "--apple"]).ends_with(3).says("`checkWithApple: require`");
+    assert!(!required.stdout.contains("Nothing is held"), "{}", required.stdout);
 }
 
 #[test]

@@ -134,7 +134,10 @@ fn apple_ids_are_told_with_what_hangs_on_them() {
     assert_eq!((&ids[0]["tenants"], &ids[0]["push"]), (&2.into(), &2.into()));
     assert_eq!(ids[1]["appleId"], "own@adatum.example");
     assert_eq!((&ids[2]["appleId"], &ids[2]["vpp"]), (&Value::Null, &3.into()));
-    let human = world.run(&["audit", "--apple-ids"]).ends_with(0).says("2 push certificates lost");
+    let human = world
+        .run(&["audit", "--apple-ids"])
+        .ends_with(0)
+        .says("2 push certificates cannot be renewed without");
     human.says("if it is lost, none of them can be renewed");
     let lost = ["audit", "--apple-ids", "--lost", "SHARED@msp.example"];
     world.run(&lost).ends_with(0).says("2 credentials of 2 tenants would be lost, 0 of them");

@@ -73,6 +73,20 @@ fn a_certificate_that_was_revoked_on_its_way_is_held_before_its_upload() {
 }
 
 #[test]
+fn a_revoked_certificate_is_in_the_sitting_at_once_whatever_its_date_says() {
+    let (world, contoso) = fleet();
+    let sitting = ["renew", "--due", "30d", "--no-csr", "--by-account"];
+    world.run(&sitting).ends_with(0).says("No renewal is due");
+    world.state().revoke_push(&contoso.serial);
+    forget_the_list(&world);
+    world
+        .run(&sitting)
+        .ends_with(0)
+        .says("contoso: push certificate, at once")
+        .says("at once: Apple revoked the one in use on");
+}
+
+#[test]
 fn a_certificate_of_which_nobody_knows_is_uploaded_and_that_is_told() {
     let (world, contoso) = fleet();
     renewal(&world, &contoso);

@@ -16,6 +16,7 @@
 //! * [`owners`]: which Apple Accounts put the credentials at risk that depend on them.
 //! * [`topics`]: which push topic the enrolled devices know.
 //! * [`locations`]: which location at Apple a VPP token is bound to.
+//! * [`refusal`]: what a run's refusal of the file in Git means.
 //! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -34,6 +35,7 @@ pub mod judge;
 pub mod last_known;
 pub mod locations;
 pub mod owners;
+pub mod refusal;
 pub mod requests;
 pub mod stated;
 pub mod subject;

@@ -13,7 +13,8 @@ use applecart_core::attention::CloneState;
 use applecart_core::fleet::{self, Allow, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
-    Author, EntryBody, FileRef, Kind, LedgerEntry, LiveTenant, Problem, ProblemCode, Timestamp,
+    Author, EntryBody, FileRef, Kind, LedgerEntry, LiveTenant, LocationId, Problem, ProblemCode,
+    Timestamp,
 };
 use applecart_core::renewal::{Place, proposal};
 use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
@@ -226,7 +227,7 @@ impl<'a> Bench<'a> {
             download.still_counts(&place, &case)?;
             return self.merged(matched, about);
         }
-        let Brought { inspection, verdicts, doubts, sealed, tenant_file: after } =
+        let Brought { inspection, verdicts, doubts, location, sealed, tenant_file: after } =
             download.bring(&place, &case, || {
                 let is_for_sops = |name: &str| self.is_for_sops(&place, name);
                 download.seal(&place, is_for_sops, "on a branch of its own, ")
@@ -237,8 +238,12 @@ impl<'a> Bench<'a> {
         let downloaded = inspection.facts.downloaded;
         let other = self.other_branch(tenant, token, &branch, downloaded)?;
         let doubts: Vec<String> = doubts.into_iter().chain(other).collect();
-        let judged =
-            Judged { inspection: &inspection, verdicts: verdicts.as_ref(), doubts: &doubts };
+        let judged = Judged {
+            inspection: &inspection,
+            verdicts: verdicts.as_ref(),
+            doubts: &doubts,
+            at_apple: location.as_ref(),
+        };
         let (title, about) = self.with_text(about, (matched, token), &live, &judged);
 
         let (branch, found) = self.free_branch(&branch, tenant, token)?;
@@ -528,10 +533,10 @@ impl<'a> Bench<'a> {
         live: &LiveTenant,
         judged: &Judged<'_>,
     ) -> (String, Proposal) {
-        let Judged { inspection, verdicts, doubts } = *judged;
+        let Judged { inspection, verdicts, doubts, at_apple } = *judged;
         let facts = &inspection.facts;
         let mut warnings: Vec<String> = proposal::remarks(inspection, verdicts)
-            .chain(proposal::siblings(tenant, token, inspection))
+            .chain(proposal::siblings(tenant, token, inspection, at_apple))
             .chain(proposal::consent(tenant, live, verdicts))
             .chain(doubts.iter().cloned())
             .collect();
@@ -539,7 +544,7 @@ impl<'a> Bench<'a> {
             tenant: &tenant.name,
             display_name: tenant.display_name.as_deref(),
             token: &token.token,
-            facts: &proposal::rows(token, live, inspection, download.apple_id()),
+            facts: &proposal::rows(token, live, inspection, download.apple_id(), at_apple),
             expires: facts.expires,
             downloaded: facts.downloaded,
             sha256: download.sha256(),
@@ -560,6 +565,8 @@ struct Judged<'a> {
     inspection: &'a Inspection,
     verdicts: Option<&'a Verdicts>,
     doubts: &'a [String],
+    /// The location that Apple says it is of.
+    at_apple: Option<&'a LocationId>,
 }
 
 fn no_ledger(tenant: &Tenant, why: &str) -> AppError {

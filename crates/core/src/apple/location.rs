@@ -2,18 +2,27 @@
 //!
 //! Three answers, as to every question: alive (with the location that the token belongs to), dead, or
 //! unknown. An answer holds secrets of the MDM, such as `notificationAuthToken`: only the members that are
-//! named here are ever taken out of it, and nothing else of it is kept or quoted.
+//! named here are ever taken out of it, and nothing else of it is kept or quoted. An answer that hands back
+//! what was sent, or a name that is a secret by its form, cannot be read.
 //!
 //! Apple's number of an error decides, whatever the HTTP status: errors have been seen in 200, 400 and 401.
 //! <https://developer.apple.com/documentation/devicemanagement/interpreting-error-codes>
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
+use super::radix64;
 use crate::model::{LocationId, safe_text};
 
 /// Longer names are cut: nobody's location has one.
 const MAX_NAME: usize = 200;
+
+/// So many characters in a row of what was sent are no coincidence.
+const ECHO: usize = 16;
+
+/// No word of a name is as long and has digits and letters of both cases; encoded secrets are.
+const ENCODED: usize = 40;
 
 /// What is known of a VPP token at Apple.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,8 +148,60 @@ struct MdmInfo {
     name: Option<String>,
 }
 
-/// Reads an answer to `GET client/config`.
-pub fn read(status: u16, body: &[u8]) -> Answer {
+/// The secrets that a request carried.
+struct Sent<'a> {
+    /// The token's whole text, as it was sent.
+    text: &'a str,
+    /// The `token` inside it.
+    inner: Option<Zeroizing<String>>,
+}
+
+impl<'a> Sent<'a> {
+    fn new(text: &'a str) -> Self {
+        #[derive(Deserialize)]
+        struct Inside {
+            token: String,
+        }
+        let inside = radix64::decode(text)
+            .and_then(|decoded| serde_json::from_slice::<Inside>(&decoded.bytes).ok());
+        Self { text, inner: inside.map(|inside| Zeroizing::new(inside.token)) }
+    }
+
+    /// Whether a text of the answer must not be shown: it has a part of what was sent, or has the form of
+    /// a token, whosever.
+    fn is_in(&self, text: &str) -> bool {
+        let inner = self.inner.as_deref().map(String::as_str);
+        let mut sent = [Some(self.text), inner].into_iter().flatten();
+        sent.any(|sent| shares(sent, text)) || is_encoded(text)
+    }
+}
+
+/// Whether a text has the secret, or as much of it in a row as no coincidence has.
+fn shares(secret: &str, text: &str) -> bool {
+    let whole = secret.len() >= ECHO / 2 && text.contains(secret);
+    whole
+        || text
+            .as_bytes()
+            .windows(ECHO)
+            .any(|part| std::str::from_utf8(part).is_ok_and(|part| secret.contains(part)))
+}
+
+/// Whether a text is JSON, or has a word that is base64 or something like it.
+fn is_encoded(text: &str) -> bool {
+    let is_json = text.contains("{\"") || text.contains("\":");
+    let is_of_code = |c: char| c.is_ascii_alphanumeric() || "+/=-_.".contains(c);
+    let mut words = text.split(|c| !is_of_code(c)).filter(|word| word.len() >= ENCODED);
+    let has = |word: &str, what: fn(&u8) -> bool| word.bytes().filter(what).count() > 1;
+    is_json
+        || words.any(|word| {
+            has(word, u8::is_ascii_digit)
+                && has(word, u8::is_ascii_lowercase)
+                && has(word, u8::is_ascii_uppercase)
+        })
+}
+
+/// Reads an answer to `GET client/config`, which was asked with the token `sent`.
+pub fn read(status: u16, body: &[u8], sent: &str) -> Answer {
     let unreadable = || match status {
         200 => Answer::Unknown(Silence::Unreadable),
         _ => Answer::Unknown(Silence::Status { status }),
@@ -155,14 +216,20 @@ pub fn read(status: u16, body: &[u8]) -> Answer {
         None if status != 200 => return unreadable(),
         None => {}
     }
-    let Some(id) = config.u_id.map(text).and_then(|id| id.parse().ok()) else {
+    let Some(id) = config.u_id.map(text).and_then(|id| id.parse::<LocationId>().ok()) else {
         return unreadable();
     };
+    let sent = Sent::new(sent);
+    let mdm = config.mdm_info.and_then(|mdm| mdm.name);
+    let shown = [&config.location_name, &config.country, &mdm].into_iter().flatten();
+    if sent.is_in(&id.to_string()) || shown.into_iter().any(|text| sent.is_in(text)) {
+        return Answer::Unknown(Silence::Unreadable);
+    }
     Answer::Alive(Location {
         id,
         name: named(config.location_name),
         country: named(config.country).map(|code| code.to_ascii_uppercase()),
-        mdm: config.mdm_info.and_then(|mdm| named(mdm.name)),
+        mdm: named(mdm),
     })
 }
 

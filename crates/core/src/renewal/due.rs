@@ -11,10 +11,12 @@ use super::spec;
 use crate::fleet::{Cloud, Policy, Tenant, Token};
 use crate::ledger::{FirstTopic, LedgerView, TenantLedger};
 use crate::model::{
-    Facts, Kind, LiveTenant, LiveToken, Outcome, Problem, TenantName, Timestamp, TokenRef,
+    Facts, Kind, LivePush, LiveTenant, LiveToken, Outcome, Problem, Revocation, TenantName,
+    Timestamp, TokenRef,
 };
 use crate::report::{OtherTopic, Sheet, SheetKey, SheetRestore, portal, sheet_links};
 use crate::rules::identity;
+use crate::rules::refusal::Refusal;
 use crate::rules::topics::{self, KnownTopic};
 
 /// A token whose renewal may be opened.
@@ -31,8 +33,12 @@ pub struct Due<'a> {
     /// Push: whether it is proved that the tenant never had one: Intune has none, and neither the
     /// ledger nor any revision of the tenant file names a topic. Only then is Create right at Apple.
     first: bool,
-    /// Whether Intune calls it invalid: it is due at once, whatever its date says.
+    /// Whether Intune or Apple calls it invalid: it is due at once, whatever its date says.
     dead: bool,
+    /// Push: since when Apple has it on its list of revoked certificates.
+    revoked: Option<Timestamp>,
+    /// That a run opened the file in Git and refused it.
+    refused: Option<Refusal>,
     /// How many devices depend on it, where that is known.
     pub devices: Option<u64>,
     /// Whether Intune was ever seen to have the file in Git.
@@ -89,7 +95,11 @@ impl<'a> Due<'a> {
         let problem = live.as_ref().and_then(|live| live.problem(kind)).cloned();
         let only = live.as_ref().and_then(|live| live.only(kind));
         let id = only.and_then(LiveToken::id).map(str::to_owned);
-        let dead = only.is_some_and(LiveToken::is_invalid);
+        let revoked = match only {
+            Some(LiveToken::Push(LivePush { revocation: Revocation::Since(at), .. })) => Some(*at),
+            _ => None,
+        };
+        let dead = revoked.is_some() || only.is_some_and(LiveToken::is_invalid);
         let devices = live.as_ref().and_then(|live| live.behind(kind, only));
         let is_read = live.is_some() && problem.is_none();
         let live = only.map(LiveToken::facts);
@@ -106,6 +116,8 @@ impl<'a> Due<'a> {
             && past.first_topic != FirstTopic::Unknown;
         let confirmed =
             token.file.as_ref().is_some_and(|file| past.proof(&token.token, file.sha256).is_some());
+        let refused =
+            token.file.as_ref().and_then(|file| Refusal::of(past, &token.token, file.sha256));
         Self {
             tenant,
             token,
@@ -115,6 +127,8 @@ impl<'a> Due<'a> {
             lost,
             first,
             dead,
+            revoked,
+            refused,
             devices,
             confirmed,
             school,
@@ -230,6 +244,8 @@ impl<'a> Due<'a> {
             tenant_id: tenant.tenant_id,
             token: token.token.clone(),
             dead: self.dead,
+            revoked: self.revoked,
+            refused: self.refused.as_ref().map(Refusal::told),
             devices: self.devices,
             days_left: facts.expires.map(|at| at.since(now).num_seconds().div_euclid(24 * 3600)),
             facts,
@@ -274,8 +290,12 @@ impl<'a> Due<'a> {
     }
 
     /// Whether Git has a file for it that is newer than what Intune has and could be uploaded. Of
-    /// a push certificate with another topic, or of a file that expired, a new one is needed.
+    /// a push certificate with another topic, or of a file that expired or that a run refused for good, a
+    /// new one is needed.
     pub fn is_waiting(&self, now: Timestamp) -> bool {
+        if self.refused.as_ref().is_some_and(Refusal::is_final) {
+            return false;
+        }
         if let Some(known) = &self.lost {
             let is_back = self.token.file.is_some() && self.token.topic() == Some(&known.topic);
             let in_intune = self.live.as_ref().and_then(|live| live.expires).unwrap_or(now);
@@ -376,6 +396,7 @@ pub fn outcome(sheets: &[Sheet]) -> Outcome {
 mod tests {
     use super::*;
     use crate::fleet::Recipient;
+    use crate::model::{EntryBody, Event, FailureCode};
     use crate::plan::world::{self, World};
 
     #[test]
@@ -410,6 +431,73 @@ mod tests {
         let mut world = World::vpp_renewal();
         world.entry().downloaded_by = Some("sam@msp.example".into());
         assert_eq!(sheet_of(&world).downloaded_by, None);
+    }
+
+    /// A run opened the file in Git and refused it for this.
+    fn refused(world: &mut World, detail: &str) {
+        let line = world.recorded(Event::Failed, "AA", "run-1", "2026-11-21T10:00:00Z");
+        if let EntryBody::Failed { cause, .. } = &mut line.body {
+            cause.code = FailureCode::Refused;
+            cause.detail = Some(detail.to_owned());
+        }
+    }
+
+    #[test]
+    fn a_file_that_apple_called_dead_waits_for_nothing_and_another_one_is_downloaded() {
+        let mut world = World::vpp_renewal();
+        let sitting = |world: &World| {
+            let live = [(world.tenant.name.clone(), world.live.clone())].into();
+            let all = Due::all(
+                [&world.tenant].into_iter(),
+                &live,
+                world.ledger.as_ref().ok(),
+                &world.policy,
+            );
+            let mut sheets: Vec<Sheet> = all.iter().map(|due| due.sheet(world.now)).collect();
+            super::super::sitting::order(&mut sheets).len()
+        };
+        assert!(sheet_of(&world).waiting);
+        assert_eq!(sitting(&world), 0);
+        refused(
+            &mut world,
+            "dead-at-apple: Apple says that this token was revoked (its error 9625)",
+        );
+        let sheet = sheet_of(&world);
+        let steps = sheet.steps.join(" ");
+        assert!(!sheet.waiting && !steps.contains("Do not download another one"), "{steps}");
+        assert!(steps.starts_with("A run opened the file in Git on 2026-11-21 and refused it: Apple says that this token was revoked"), "{steps}");
+        assert!(
+            steps.contains("Do not apply it again.") && steps.contains(" download "),
+            "{steps}"
+        );
+        assert!(steps.contains("applecart renew contoso/London --file FILE"), "{steps}");
+        assert_eq!(sitting(&world), 1);
+        // What the tenant file puts right needs no other file.
+        refused(&mut world, "external-mdm: At Apple the MDM \"Other\" claimed this location");
+        let sheet = sheet_of(&world);
+        let steps = sheet.steps.join(" ");
+        assert!(sheet.waiting && steps.contains("claimed this location"), "{steps}");
+        assert!(steps.contains("Correct that in the tenant file"), "{steps}");
+        // Another file starts afresh.
+        world.entry().file.as_mut().unwrap().sha256 = crate::model::Sha256::of(b"BB");
+        assert!(sheet_of(&world).steps.join(" ").contains("Do not download another one"));
+    }
+
+    #[test]
+    fn a_certificate_that_apple_revoked_is_due_at_once_whatever_its_date_says() {
+        let mut world = World::equal();
+        world.live_push(|live| {
+            live.revocation = Revocation::Since(world::at("2026-11-20T10:00:00Z"));
+        });
+        let live = [(world.tenant.name.clone(), world.live.clone())].into();
+        let all =
+            Due::all([&world.tenant].into_iter(), &live, world.ledger.as_ref().ok(), &world.policy);
+        assert!(all[0].is_within(Duration::days(1), world.now));
+        let mut sheets = vec![all[0].sheet(world.now)];
+        let sign_ins = super::super::sitting::order(&mut sheets);
+        assert!(sign_ins[0].renewals[0].at_once);
+        let told = sheet_of(&world).markdown;
+        assert!(told.contains("at once: Apple revoked the one in use on 2026-11-20"), "{told}");
     }
 
     fn chosen(world: &World, wanted: Option<&str>) -> Result<Vec<String>, DueError> {

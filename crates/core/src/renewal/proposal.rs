@@ -5,7 +5,9 @@ use chrono::Duration;
 use super::target::slug;
 use crate::apple::Inspection;
 use crate::fleet::{Tenant, Token};
-use crate::model::{Kind, LiveTenant, LiveToken, Reading, Sha256, TenantName, Timestamp};
+use crate::model::{
+    Kind, LiveTenant, LiveToken, LocationId, Reading, Sha256, TenantName, Timestamp,
+};
 use crate::report::{FactRow, escape};
 use crate::rules::verdicts::{Effect, Verdicts};
 
@@ -32,7 +34,16 @@ pub fn consent(tenant: &Tenant, live: &LiveTenant, verdicts: Option<&Verdicts>) 
 }
 
 /// Which other tokens the file could be for: nothing in a VPP token tells its location.
-pub fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) -> Option<String> {
+/// Apple's word on the location settles it where the entry's own is known.
+pub fn siblings(
+    tenant: &Tenant,
+    token: &Token,
+    inspection: &Inspection,
+    at_apple: Option<&LocationId>,
+) -> Option<String> {
+    if at_apple.is_some() && token.location_id.as_ref() == at_apple {
+        return None;
+    }
     let organization = inspection.facts.organization.as_deref().map(str::trim)?;
     let name = |one: &Token| one.token.name.clone().or(one.token.id.clone()).unwrap_or_default();
     let others: Vec<String> = tenant
@@ -42,9 +53,15 @@ pub fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) -> Opti
         .filter(|one| one.facts.organization.as_deref().map(str::trim) == Some(organization))
         .map(name)
         .collect();
+    let tells = match at_apple {
+        Some(id) => format!(
+            "Apple says that the file is of the location {id}, which Git does not name for this token yet"
+        ),
+        None => "nothing in the file tells its location".to_owned(),
+    };
     (token.token.kind == Kind::Vpp && !others.is_empty()).then(|| {
         format!(
-            "nothing in the file tells its location, and {} has other tokens of this organisation ({}): make sure that the one of {} was downloaded, or devices there lose the licences of their apps",
+            "{tells}, and {} has other tokens of this organisation ({}): make sure that the one of {} was downloaded, or devices there lose the licences of their apps",
             tenant.name,
             others.join(", "),
             token.facts.location.clone().unwrap_or_else(|| name(token))
@@ -62,6 +79,7 @@ pub fn rows(
     live: &LiveTenant,
     inspection: &Inspection,
     apple_id: Option<&str>,
+    at_apple: Option<&LocationId>,
 ) -> Vec<FactRow> {
     let new = &inspection.facts;
     let old = live.only(token.token.kind).map(LiveToken::facts).unwrap_or_default();
@@ -94,7 +112,13 @@ pub fn rows(
             row(
                 "location",
                 old.location,
-                Some("not in the file; compared after the upload".to_owned()),
+                Some(match at_apple {
+                    Some(id) if token.location_id.as_ref() == Some(id) => {
+                        format!("{id}, says Apple, as in Git; the token works")
+                    }
+                    Some(id) => format!("{id}, says Apple; the token works"),
+                    None => "not in the file; compared after the upload".to_owned(),
+                }),
             ),
             row("expires", shown(&old.expires), shown(&new.expires)),
             row("Apple Account", old.apple_id, account),
@@ -216,14 +240,14 @@ mod tests {
         let token = tenant.tokens().find(|token| token.token.kind == kind).unwrap();
         let verdicts = verdicts_of(world, file);
         let warnings: Vec<String> = remarks(file, Some(&verdicts))
-            .chain(siblings(tenant, token, file))
+            .chain(siblings(tenant, token, file, None))
             .chain(consent(tenant, &world.live, Some(&verdicts)))
             .collect();
         let (title, body) = proposal_text(&ProposalText {
             tenant: &tenant.name,
             display_name: Some("Contoso Ltd"),
             token: &token.token,
-            facts: &rows(token, &world.live, file, None),
+            facts: &rows(token, &world.live, file, None, None),
             expires: file.facts.expires,
             downloaded: file.facts.downloaded,
             sha256: Sha256::of(b"file"),
@@ -248,6 +272,34 @@ mod tests {
         }
         assert_eq!(text.matches("enrol again").count(), 3, "title, alarm and last sentence");
         assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_reviewer_sees_that_apple_was_asked_and_what_it_said() {
+        let mut world = World::vpp_renewal();
+        let other =
+            Token { location_id: None, ..world::vpp_entry("Paris", None, "BB", world::NEXT_YEAR) };
+        world.tenant.vpp.push(other);
+        let id: LocationId = "2049025000431439".parse().unwrap();
+        let said = |world: &World, at_apple: Option<&LocationId>| {
+            let token = &world.tenant.vpp[0];
+            let file = file(
+                Kind::Vpp,
+                FileFacts { organization: Some("Contoso Ltd".into()), ..FileFacts::default() },
+            );
+            let rows = rows(token, &world.live, &file, None, at_apple);
+            let row = rows.into_iter().find(|row| row.name == "location").unwrap().new.unwrap();
+            (row, siblings(&world.tenant, token, &file, at_apple))
+        };
+        let (row, doubt) = said(&world, None);
+        assert!(row.contains("compared after") && doubt.unwrap().contains("nothing in the file"));
+        let (row, doubt) = said(&world, Some(&id));
+        assert_eq!(row, "2049025000431439, says Apple; the token works");
+        assert!(doubt.unwrap().starts_with("Apple says that the file is of the location 2049"));
+        world.entry().location_id = Some(id.clone());
+        let (row, doubt) = said(&world, Some(&id));
+        assert_eq!(row, "2049025000431439, says Apple, as in Git; the token works");
+        assert_eq!(doubt, None);
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub fn order(sheets: &mut [Sheet]) -> Vec<SignIn> {
             tenant: sheet.tenant.clone(),
             token: sheet.token.clone(),
             expires: sheet.facts.expires,
+            at_once: sheet.dead
+                || sheet.restore.is_some()
+                || sheet.days_left.is_some_and(|days| days < 0),
             needs_reviewer: is_last(sheet),
         };
         match sign_ins.last_mut().filter(|(last, _)| *last == place) {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::apple::location::Answer;
+use crate::fleet::Token;
 use crate::model::{LocationId, Outcome, TenantName, TokenRef};
 use crate::plan::FORMAT_VERSION;
 use crate::report::table::{Column, table};
@@ -47,19 +48,38 @@ pub struct AppleToken {
     pub remarks: Vec<Remark>,
     /// The same in sentences, each with its code in front.
     pub details: Vec<String>,
+    /// The Apple Account that Git says downloaded it.
+    pub account: Option<String>,
+    /// The command that opens its renewal, where only another file helps.
+    pub command: Option<String>,
 }
 
 impl AppleToken {
     /// One whose file was not opened.
-    pub fn not_opened(tenant: TenantName, token: TokenRef, why: String) -> Self {
+    pub fn not_opened(tenant: TenantName, entry: &Token, why: String) -> Self {
+        let (account, token) = (entry.owner().map(str::to_owned), entry.token.clone());
         let found = AppleFound::NotOpened;
         let (location_id, location, mdm) = (None, None, None);
         let (holds, remarks, details) = (Vec::new(), Vec::new(), vec![why]);
-        Self { tenant, token, found, location_id, location, mdm, holds, remarks, details }
+        let command = None;
+        Self {
+            tenant,
+            token,
+            found,
+            location_id,
+            location,
+            mdm,
+            holds,
+            remarks,
+            details,
+            account,
+            command,
+        }
     }
 
     /// What Apple's answer says of it.
-    pub fn of(tenant: TenantName, token: TokenRef, answer: Answer, verdict: &Verdict) -> Self {
+    pub fn of(tenant: TenantName, entry: &Token, answer: Answer, verdict: &Verdict) -> Self {
+        let (account, token) = (entry.owner().map(str::to_owned), entry.token.clone());
         let found = match &answer {
             Answer::Dead(_) => AppleFound::Dead,
             Answer::Unknown(_) => AppleFound::Unknown,
@@ -68,13 +88,28 @@ impl AppleToken {
         };
         let holds = verdict.holds.iter().map(|hold| format!("{}: {}", hold.reason, hold.detail));
         let details = holds.chain(verdict.told()).collect();
-        let holds = verdict.holds.iter().map(|hold| hold.reason).collect();
+        let holds: Vec<Reason> = verdict.holds.iter().map(|hold| hold.reason).collect();
         let remarks = verdict.remarks.iter().map(|(remark, _)| *remark).collect();
         let (location_id, location, mdm) = match answer {
             Answer::Alive(it) => (Some(it.id), it.name, it.mdm),
             Answer::Dead(_) | Answer::Unknown(_) => (None, None, None),
         };
-        Self { tenant, token, found, location_id, location, mdm, holds, remarks, details }
+        let needs_another =
+            holds.iter().any(|hold| matches!(hold, Reason::DeadAtApple | Reason::WrongLocation));
+        let command = needs_another.then(|| format!("applecart renew {}", token.spec(&tenant)));
+        Self {
+            tenant,
+            token,
+            found,
+            location_id,
+            location,
+            mdm,
+            holds,
+            remarks,
+            details,
+            account,
+            command,
+        }
     }
 }
 
@@ -87,6 +122,8 @@ pub struct AppleCheck {
     pub rev: String,
     /// Those that need a person first.
     pub tokens: Vec<AppleToken>,
+    /// How many VPP tokens have no file in Git, so that Apple was not asked about them.
+    pub not_asked: usize,
     /// Tenants whose files are invalid, so that nothing is known of them.
     pub not_read: Vec<String>,
     /// How many requests were sent to Apple.
@@ -97,6 +134,7 @@ impl AppleCheck {
     pub fn new(
         rev: String,
         mut tokens: Vec<AppleToken>,
+        not_asked: usize,
         not_read: Vec<String>,
         requests: u64,
     ) -> Self {
@@ -109,7 +147,7 @@ impl AppleCheck {
         };
         // Those of one urgency stay in the fleet's order.
         tokens.sort_by_key(|token| urgency(token.found));
-        Self { format_version: FORMAT_VERSION, rev, tokens, not_read, requests }
+        Self { format_version: FORMAT_VERSION, rev, tokens, not_asked, not_read, requests }
     }
 
     /// Dead and wrong ones refuse; what nobody knows leaves the answer open.
@@ -146,6 +184,12 @@ pub fn apple_check_human(check: &AppleCheck, all: bool) -> String {
         count(AppleFound::Unknown),
         count(AppleFound::NotOpened),
     );
+    if check.not_asked > 0 {
+        text.push_str(&format!(
+            "Not asked about, for want of a file in Git: {}. What Intune says of those:\n  applecart status\n",
+            plural(check.not_asked, "VPP token")
+        ));
+    }
     let needs = |token: &&AppleToken| token.found != AppleFound::Alive || !token.details.is_empty();
     let shown: Vec<&AppleToken> = check.tokens.iter().filter(|token| all || needs(token)).collect();
     let rows: Vec<_> = shown
@@ -164,6 +208,14 @@ pub fn apple_check_human(check: &AppleCheck, all: bool) -> String {
     for token in shown {
         for detail in &token.details {
             text.push_str(&format!("\n{}: {}\n", token.token.spec(&token.tenant), escape(detail)));
+        }
+        if let Some(command) = &token.command {
+            let account = token.account.as_ref().map(|one| format!("It was downloaded as {one}. "));
+            text.push_str(&format!(
+                "{}What to do, step by step:\n  {}\n",
+                account.map(|told| escape(&told)).unwrap_or_default(),
+                escape(command)
+            ));
         }
     }
     for name in &check.not_read {

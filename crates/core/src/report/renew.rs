@@ -20,6 +20,7 @@ pub use sheet::{
     CsrOrigin, Link, Sheet, SheetCsr, SheetKey, Sheets, sheets_human, sheets_markdown,
 };
 pub use sitting::{BringForward, Forecast, ForecastWeek, SignIn, Sitting, SittingRenewal};
+pub(in crate::report) use steps::RENEWABLE;
 pub use steps::{complete as complete_sheet, portal, sheet_links};
 
 use crate::model::{Kind, TokenRef};

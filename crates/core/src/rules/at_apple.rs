@@ -232,8 +232,10 @@ impl Asked<'_> {
             let unproved = Hold::firm(Reason::LocationUnproved, detail);
             return (said_before(&slot).into_iter().chain([unproved]).collect(), Vec::new());
         }
-        let told =
-            format!("{silence}, so {unknown}. Nothing is held for that (`checkWithApple: warn`)");
+        let told = format!(
+            "{silence}, so {unknown}. Nothing is held for that (`checkWithApple: {}`). Run the same command again later",
+            self.policy.check_with_apple
+        );
         let holds = said_before(&slot).into_iter().chain(slot.edit()).chain(self.other_name());
         (holds.collect(), vec![(Remark::LocationUnproved, told)])
     }

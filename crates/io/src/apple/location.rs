@@ -60,7 +60,7 @@ impl Apple {
                 Ok(told) => told,
                 Err(silence) => return Answer::Unknown(silence),
             };
-            let answer = location::read(told.status, &told.body);
+            let answer = location::read(told.status, &told.body, token);
             let is_passing = matches!(&answer, Answer::Unknown(silence) if silence.is_passing());
             let wait = told.retry_after.unwrap_or(WAIT * 2_u32.pow(attempt - 1));
             if !is_passing || attempt == ATTEMPTS || wait > LONGEST {

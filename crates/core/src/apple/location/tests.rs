@@ -1,6 +1,7 @@
 //! Answers as Apple's documents and other people's programs show them, not as the simulator makes them.
 
-use super::*;
+use super::{Answer, Death, Location, Silence};
+use crate::apple::radix64;
 
 /// `GET client/config`, with every member that Apple documents; the secrets are markers.
 const ALIVE: &str = r#"{
@@ -15,6 +16,22 @@ const ALIVE: &str = r#"{
     "uId": "2049025000431439",
     "websiteURL": "https://business.apple.com/"
 }"#;
+
+/// Asked with the token of nobody in particular.
+fn read(status: u16, body: &[u8]) -> Answer {
+    super::read(status, body, &token())
+}
+
+/// The secret inside of [`token`].
+const INNER: &str = "VDFhYnNlY3JldEluc2lkZTAxMjM0NTY3ODlhYmNkZWY=";
+
+/// A token as Apple gives it out.
+fn token() -> String {
+    let json = format!(
+        r#"{{"expDate":"2030-11-08T22:33:22+0000","token":"{INNER}","orgName":"Contoso Ltd"}}"#
+    );
+    radix64::wrapped(json.as_bytes(), usize::MAX).trim_end().to_owned()
+}
 
 fn error(number: &str) -> String {
     format!(
@@ -102,4 +119,46 @@ fn a_name_steers_no_terminal_and_fills_no_page() {
     let Answer::Alive(location) = read(200, body.as_bytes()) else { panic!("it works") };
     let name = location.name.unwrap();
     assert!(name.starts_with("\\u{1b}[2Jx") && name.len() < 300, "{name}");
+}
+
+#[test]
+fn an_answer_that_hands_back_what_was_sent_cannot_be_read_wherever_it_has_it() {
+    let sent = token();
+    let inside = String::from_utf8(radix64::decode(&sent).unwrap().bytes.to_vec()).unwrap();
+    let (start, middle) = (sent.get(..60).unwrap(), INNER.get(8..30).unwrap());
+    let secrets = [
+        sent.clone(),
+        INNER.to_owned(),
+        inside,
+        start.to_owned(),
+        middle.to_owned(),
+        format!("London ({sent})"),
+        // Another token, cut or whole.
+        "eyJleHBEYXRlIjoiMjAzMS0wMS0wMVQwMDowMDowMCswMDAwIiwidG9rZW4iOiJ4".to_owned(),
+        r#"{"expDate":"2031"#.to_owned(),
+    ];
+    for secret in &secrets {
+        let written = serde_json::to_string(secret).unwrap();
+        for body in [
+            format!(r#"{{"uId": "77", "locationName": {written}}}"#),
+            format!(r#"{{"uId": "77", "mdmInfo": {{"name": {written}}}}}"#),
+            format!(r#"{{"uId": "77", "countryISO2ACode": {written}}}"#),
+        ] {
+            let answer = super::read(200, body.as_bytes(), &sent);
+            assert_eq!(answer, Answer::Unknown(Silence::Unreadable), "{body}");
+        }
+    }
+    let id = INNER.trim_end_matches('=');
+    let body = format!(r#"{{"uId": "{id}"}}"#);
+    assert_eq!(super::read(200, body.as_bytes(), &sent), Answer::Unknown(Silence::Unreadable));
+    // Long names of people are names, and so is what the token says of its organisation.
+    for name in [
+        "Contoso Ltd",
+        "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch",
+        "Berlin: Unter den Linden 77, Haus 2 / Aufgang 3 - Verwaltung und Vertrieb",
+        "ドナウダンプ船 2",
+    ] {
+        let body = format!(r#"{{"uId": "77", "locationName": {name:?}}}"#);
+        assert!(matches!(super::read(200, body.as_bytes(), &sent), Answer::Alive(_)), "{name}");
+    }
 }

@@ -75,8 +75,13 @@ impl OneToken<'_> {
     /// Whether a new file is in Git, so that a renewal must not be opened once more.
     pub(super) fn in_git(&self) -> InGit {
         let state = &self.planned.state;
-        // These say that the file in Git is no better than what Intune has.
-        let outdated = [Reason::Expired, Reason::OlderThanLive, Reason::RenewedOutsideGit];
+        // These say that the file in Git is no better than what Intune has, or of no use.
+        let outdated = [
+            Reason::Expired,
+            Reason::OlderThanLive,
+            Reason::RenewedOutsideGit,
+            Reason::DeadAtApple,
+        ];
         if self.refusal().is_some() {
             return InGit::No;
         }

@@ -5,9 +5,10 @@ use super::words::{Words, told_once};
 use crate::attention::{Cause, Matter, OpenRenewal, Severity, advice};
 use crate::fleet::{Token, TokenFile};
 use crate::ledger::TenantLedger;
-use crate::model::{Facts, LiveVpp, Record, Timestamp, TokenRef, shell_word};
+use crate::model::{Facts, LiveVpp, Timestamp, TokenRef, shell_word};
 use crate::plan::{Action, CANNOT_LAND, HealthReason, PlannedToken, Reason, Sync, Warning};
 use crate::rules::last_known::{LastKnown, Memory};
+use crate::rules::refusal::Refusal;
 
 /// Holds of a file while Intune does not have the topic that devices know.
 const OF_TOPIC: [Reason; 4] =
@@ -163,27 +164,26 @@ impl<'a> OneToken<'a> {
         Some(Matter { since, ..self.matter(Cause::CannotLand, words) })
     }
 
-    /// The line by which a run opened the file in Git and refused it, as long as that is its newest.
-    pub(super) fn refusal(&self) -> Option<&Record> {
+    /// That a run opened the file in Git and refused it, as long as that is its newest line.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
         let state = &self.planned.state;
         let is_due = matches!(state.sync, Sync::OutOfSync | Sync::Unverified);
-        self.of.past?.refused(&self.token, state.sha256.filter(|_| is_due)?)
+        Refusal::of(self.of.past?, &self.token, state.sha256.filter(|_| is_due)?)
     }
 
     /// Whatever is uploaded in its place, this file is not, until it or its facts are other ones.
     fn refused(&self) -> Option<Matter> {
-        let line = self.refusal()?;
-        let why = line.cause().and_then(|cause| cause.detail.as_deref());
-        let message = format!(
-            "A run opened the file in Git on {} and refused it: {}. It was not uploaded.",
-            advice::day(line.at),
-            why.unwrap_or("it is not usable").trim_end_matches('.')
-        );
-        let next = "Correct what the tenant file says of it, or bring the right file:";
-        let words =
-            Words::new(message, next).run(format!("applecart renew {} --file FILE", self.target()));
-        let since = Some(line.at);
-        Some(Matter { since, ..self.matter(Cause::Held(Reason::BadFile), words) })
+        let refusal = self.refusal()?;
+        let words = match refusal.reason {
+            Reason::BadFile => {
+                let next = "Correct what the tenant file says of it, or bring the right file:";
+                Words::new(refusal.told(), next)
+                    .run(format!("applecart renew {} --file FILE", self.target()))
+            }
+            reason => self.advised(refusal.told(), reason.explained().next),
+        };
+        let since = Some(refusal.at);
+        Some(Matter { since, ..self.matter(Cause::Held(refusal.reason), words) })
     }
 
     fn other_account(&self) -> Option<Matter> {
@@ -386,7 +386,7 @@ impl<'a> OneToken<'a> {
         };
         state.health_reasons.iter().filter(is_told).map(|reason| {
             let told = reason.explained();
-            let message = format!("{} {}", told.meaning, told.why);
+            let message = format!("{} {}{}", told.meaning, told.why, self.downloader(*reason));
             let words = match reason {
                 HealthReason::TokenInvalid | HealthReason::Revoked | HealthReason::DeadAtApple => {
                     self.renewal(message, None)
@@ -395,6 +395,19 @@ impl<'a> OneToken<'a> {
             };
             self.matter(Cause::Failing(*reason), words)
         })
+    }
+
+    /// Whose password or departure may have ended it: what was written down for this very moment.
+    fn downloader(&self, reason: HealthReason) -> String {
+        let is_dead = matches!(reason, HealthReason::TokenInvalid | HealthReason::DeadAtApple);
+        // Of a file that Intune does not have yet, Git says another one's.
+        let is_in_use = |entry: &&Token| {
+            entry.file.is_none()
+                || matches!(self.planned.state.sync, Sync::InSync | Sync::Unverified)
+        };
+        let entry = self.entry.filter(|_| is_dead).filter(is_in_use);
+        let account = entry.and_then(|one| one.downloaded_by.as_ref());
+        account.map(|account| format!(" It was downloaded as {account}.")).unwrap_or_default()
     }
 
     fn touched(&self) -> Option<Matter> {

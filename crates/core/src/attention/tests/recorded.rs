@@ -21,6 +21,27 @@ fn a_file_that_a_run_refused_is_told_until_it_or_its_facts_are_put_right() {
 }
 
 #[test]
+fn a_file_that_apple_called_dead_is_told_as_that_and_not_as_a_mistake_of_the_tenant_file() {
+    let mut world = World::vpp_renewal();
+    world.failed("AA", FailureCode::Refused);
+    let records = world.ledger.as_mut().unwrap().tenants.values_mut();
+    let line = records.filter_map(|ledger| ledger.records.last_mut()).next().unwrap();
+    if let crate::model::EntryBody::Failed { cause, .. } = &mut line.entry.body {
+        cause.detail = Some("dead-at-apple: Apple says that this token has expired".into());
+    }
+    let matters = attention(&world);
+    assert!(!codes(&matters).contains(&"bad-file"), "{matters:?}");
+    let told = matters.iter().find(|one| one.code.as_str() == "dead-at-apple").unwrap();
+    assert!(
+        told.message.contains("refused it: Apple says that this token has expired."),
+        "{told:?}"
+    );
+    assert!(told.next.starts_with("Download a new token at Apple"), "{told:?}");
+    let command = told.command.as_deref().unwrap();
+    assert!(command.starts_with("applecart renew contoso/London --file FILE"), "{command}");
+}
+
+#[test]
 fn a_file_that_a_run_refused_waits_for_no_other_try() {
     let mut world = World::renewal();
     for _ in 0..3 {

@@ -112,10 +112,10 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
                 "find out whose they are: {} cannot be renewed without",
                 plural(push, "push certificate")
             ),
-            (Some(_), 0) => "another administrator can renew".to_owned(),
+            (Some(_), 0) => "tokens end at once; another administrator can renew".to_owned(),
             (Some(_), push) => {
                 format!(
-                    "{} lost: their devices must be enrolled again",
+                    "{} cannot be renewed without Apple's support",
                     plural(push, "push certificate")
                 )
             }
@@ -133,6 +133,11 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
     }
     let mut text = table(&COLUMNS, &rows, None);
     text.extend(found.apple_ids.iter().filter_map(stranded));
+    if found.apple_ids.iter().any(|one| one.apple_id.is_none()) {
+        text.push_str(
+            "\nThis writes the accounts that Intune names into Git:\n  applecart import --update\n",
+        );
+    }
     for name in &found.not_read {
         text.push_str(&format!("\nnot read, because its file is invalid: {}\n", escape(name)));
     }

@@ -11,7 +11,7 @@ use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::LedgerView;
 use crate::model::{Kind, Timestamp, TokenRef, nearest};
 use crate::outlets::letter::{Item, Letter};
-use crate::report::renew::label;
+use crate::report::renew::{RENEWABLE, label};
 use crate::report::text::{HEAD, day, escape, plural, styled, wrap};
 use crate::rules::owners::folded;
 
@@ -47,11 +47,14 @@ pub struct LostToken {
     pub at_once: bool,
     /// When it expires by its date, as last known.
     pub expires: Option<Timestamp>,
+    /// Whether it has expired by its date.
+    pub is_over: bool,
     /// What stops when it ends, and what renews it without the account.
     pub message: String,
     /// With whom it is renewed: the customer's contacts.
     pub contacts: Vec<String>,
-    /// The command that opens its renewal.
+    /// The command that opens its renewal; of a push certificate the one that tells which account it was
+    /// moved to, in place of `ACCOUNT`.
     pub command: String,
 }
 
@@ -69,13 +72,23 @@ pub struct LostLetter {
 /// No credential depends on the account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no credential in Git names the Apple Account {account}{}",
-    near.as_ref().map(|near| format!("; was {near} meant?")).unwrap_or_default()
+    "neither Git nor the last reading of Intune names the Apple Account {account} for any credential{}{}",
+    near.as_ref().map(|near| format!("; was {near} meant?")).unwrap_or_default(),
+    if *unowned == 0 {
+        String::new()
+    } else {
+        format!(
+            ". {} in Git name no account, so they may depend on this one all the same",
+            plural(*unowned, "credential")
+        )
+    }
 )]
 pub struct NoSuchAccount {
     pub account: String,
     /// An account that was probably meant.
     pub near: Option<String>,
+    /// How many credentials name no account.
+    pub unowned: usize,
 }
 
 /// What would end if the account were lost: its password changed, or whoever has it gone.
@@ -84,22 +97,23 @@ pub fn lost_account(
     fleet: &[Desired],
     ledger: Option<&LedgerView>,
     account: &str,
+    now: Timestamp,
 ) -> Result<LostAccount, NoSuchAccount> {
     let account = folded(account);
     let all = || {
         let tenants = fleet.iter().filter_map(Desired::valid);
         tenants.flat_map(|tenant| tenant.tokens().map(move |token| (tenant, token)))
     };
-    let is_its = |token: &Token| token.owner().is_some_and(|owner| folded(owner) == account);
+    let owners = |(tenant, token): (&Tenant, &Token)| owners(tenant, token, ledger);
+    let unowned = all().filter(|one| owners(*one).is_empty()).count();
     let mut found: Vec<(&Tenant, LostToken)> = all()
-        .filter(|(_, token)| is_its(token))
-        .map(|(tenant, token)| (tenant, lost(tenant, token, ledger)))
+        .filter(|one| owners(*one).contains(&account))
+        .map(|(tenant, token)| (tenant, lost(tenant, token, ledger, now)))
         .collect();
     if found.is_empty() {
-        let known: BTreeSet<String> =
-            all().filter_map(|(_, token)| token.owner()).map(folded).collect();
+        let known: BTreeSet<String> = all().flat_map(owners).collect();
         let near = nearest(&account, known.iter().map(String::as_str)).map(str::to_owned);
-        return Err(NoSuchAccount { account, near });
+        return Err(NoSuchAccount { account, near, unowned });
     }
     let mut at_once: BTreeMap<&str, usize> = BTreeMap::new();
     for (tenant, _) in found.iter().filter(|(_, token)| token.at_once) {
@@ -127,27 +141,59 @@ pub fn lost_account(
         rev: rev.to_owned(),
         tokens: found.into_iter().map(|(_, token)| token).collect(),
         letters,
-        unowned: all().filter(|(_, token)| token.owner().is_none()).count(),
+        unowned,
         ledger_read: ledger.is_some(),
         not_read: not_read.map(|one| one.name().to_owned()).collect(),
         account,
     })
 }
 
-fn lost(tenant: &Tenant, token: &Token, ledger: Option<&LedgerView>) -> LostToken {
+/// Whose account a credential depends on, in lower case: whom Git says. As long as Git says nobody, or
+/// Intune is not proved to have the file that Git tells of, it is the one that Intune was read to name.
+fn owners(tenant: &Tenant, token: &Token, ledger: Option<&LedgerView>) -> BTreeSet<String> {
+    let past = ledger.map(|view| view.tenant(tenant.tenant_id));
+    let is_in_intune = token
+        .file
+        .as_ref()
+        .is_none_or(|file| past.is_none_or(|past| past.proof(&token.token, file.sha256).is_some()));
+    let read = past
+        .and_then(|past| past.last_live_facts(&token.token))
+        .and_then(|(facts, _)| facts.apple_id.as_deref())
+        .filter(|_| token.owner().is_none() || !is_in_intune);
+    let all = token.owner().into_iter().chain(read).map(folded);
+    all.filter(|owner| !owner.is_empty()).collect()
+}
+
+/// What becomes of a push certificate whose account is lost, by its date.
+fn lost_certificate(expires: Option<Timestamp>, now: Timestamp) -> String {
+    let back =
+        "Get the account back, or have Apple's support move the certificate to another account";
+    match expires {
+        Some(at) if at <= now => {
+            let until = day(at.plus(RENEWABLE));
+            format!(
+                "It expired, so no device answers. Apple is known to renew a certificate for about 30 days after that, here until about {until}, and nobody else can renew it. {back}, before that day. Else every device has to enrol again."
+            )
+        }
+        _ => {
+            let by = expires.map(|at| format!(" by {}", day(at))).unwrap_or_default();
+            format!(
+                "Devices answer until it expires, and nobody else can renew it. {back},{by}. Else every device has to enrol again."
+            )
+        }
+    }
+}
+
+fn lost(tenant: &Tenant, token: &Token, ledger: Option<&LedgerView>, now: Timestamp) -> LostToken {
     let seen = ledger.and_then(|view| view.tenant(tenant.tenant_id).last_live_facts(&token.token));
     let expires = seen.and_then(|(facts, _)| facts.expires).or(token.facts.expires);
     let kind = token.token.kind;
     let message = match kind {
         Kind::Enrollment => "No device syncs and none enrols by itself until a new token is in Intune. Any administrator in Apple Business or Apple School Manager who may manage MDM servers can download it.".to_owned(),
         Kind::Vpp => "No app is assigned or updated until a new token is in Intune. Any content manager of the location can download it.".to_owned(),
-        Kind::Push => {
-            let by = expires.map(|at| format!(" by {}", day(at))).unwrap_or_default();
-            format!(
-                "Devices answer until it expires, and nobody else can renew it. Get the account back, or have Apple's support move the certificate to another account,{by}. Else every device has to enrol again."
-            )
-        }
+        Kind::Push => lost_certificate(expires, now),
     };
+    let spec = token.token.spec(&tenant.name);
     LostToken {
         tenant: tenant.name.to_string(),
         kind,
@@ -156,7 +202,11 @@ fn lost(tenant: &Tenant, token: &Token, ledger: Option<&LedgerView>) -> LostToke
         expires,
         message,
         contacts: tenant.contacts.clone(),
-        command: format!("applecart renew {}", token.token.spec(&tenant.name)),
+        is_over: expires.is_some_and(|at| at <= now),
+        command: match kind {
+            Kind::Push => format!("applecart renew {spec} --apple-id ACCOUNT --push"),
+            Kind::Enrollment | Kind::Vpp => format!("applecart renew {spec}"),
+        },
     }
 }
 
@@ -171,6 +221,7 @@ fn letter(tenant: &Tenant, account: &str, tokens: &[&LostToken]) -> LostLetter {
     for token in tokens {
         let when = match (token.at_once, token.expires) {
             (true, _) => "has ended together with the account".to_owned(),
+            (false, Some(at)) if token.is_over => format!("expired on {}", day(at)),
             (false, Some(at)) => format!("works until {}", day(at)),
             (false, None) => "works until it expires; the date is unknown".to_owned(),
         };
@@ -210,6 +261,7 @@ pub fn lost_account_human(lost: &LostAccount, width: usize) -> String {
         let of = TokenRef { kind: token.kind, id: None, name: token.name.clone() };
         let when = match (token.at_once, token.expires) {
             (true, _) => "ends at once".to_owned(),
+            (false, Some(at)) if token.is_over => format!("expired on {}", day(at)),
             (false, Some(at)) => format!("expires on {}", day(at)),
             (false, None) => "expires on an unknown day".to_owned(),
         };
@@ -219,12 +271,17 @@ pub fn lost_account_human(lost: &LostAccount, width: usize) -> String {
             true => "the tenant file names no contacts".to_owned(),
             false => token.contacts.join(", "),
         };
-        out.push_str(&wrap(&escape(&format!("{} With: {with}.", token.message)), 5, width));
+        let then = match token.kind {
+            Kind::Push => " Once it is moved, this writes the new account into Git:",
+            Kind::Enrollment | Kind::Vpp => "",
+        };
+        let told = format!("{} With: {with}.{then}", token.message);
+        out.push_str(&wrap(&escape(&told), 5, width));
         out.push_str(&format!("     {}\n", escape(&token.command)));
     }
     for letter in &lost.letters {
         let to = match letter.to.is_empty() {
-            true => "nobody: the tenant file names no contacts".to_owned(),
+            true => format!("nobody: tenants/{}/tenant.yaml names no `contacts`", letter.tenant),
             false => letter.to.join(", "),
         };
         out.push_str(&format!(
@@ -237,7 +294,7 @@ pub fn lost_account_human(lost: &LostAccount, width: usize) -> String {
     }
     if lost.unowned > 0 {
         out.push_str(&format!(
-            "\n{} in Git name no account, so they may depend on this one, too.\n",
+            "\n{} in Git name no account, so they may depend on this one, too. This writes those that Intune names into Git:\n  applecart import --update\n",
             plural(lost.unowned, "credential")
         ));
     }
@@ -275,9 +332,17 @@ mod tests {
         vec![Desired::Valid(contoso), Desired::Valid(fabrikam)]
     }
 
+    fn rehearse(
+        fleet: &[Desired],
+        ledger: Option<&LedgerView>,
+        account: &str,
+    ) -> Result<LostAccount, NoSuchAccount> {
+        lost_account("abc", fleet, ledger, account, world::at(world::NOW))
+    }
+
     #[test]
     fn what_ends_with_the_account_comes_first_and_certificates_by_their_date() {
-        let lost = lost_account("abc", &fleet(), None, " sam@CONTOSO.example").unwrap();
+        let lost = rehearse(&fleet(), None, " sam@CONTOSO.example").unwrap();
         let order: Vec<(&str, Kind, bool)> = lost
             .tokens
             .iter()
@@ -301,7 +366,7 @@ mod tests {
         adatum.vpp = World::vpp().tenant.vpp;
         adatum.vpp[0].facts.apple_id = Some("sam@contoso.example".into());
         fleet.insert(0, Desired::Valid(adatum));
-        let lost = lost_account("abc", &fleet, None, "sam@contoso.example").unwrap();
+        let lost = rehearse(&fleet, None, "sam@contoso.example").unwrap();
         let first: Vec<&str> = lost.tokens.iter().map(|one| one.tenant.as_str()).take(3).collect();
         assert_eq!(first, ["contoso", "contoso", "adatum"]);
     }
@@ -313,10 +378,10 @@ mod tests {
             contoso.vpp[0].downloaded_by = Some("vpp@contoso.example".into());
             contoso.enrollment[0].facts.apple_id = None;
         }
-        let lost = lost_account("abc", &fleet, None, "sam@contoso.example").unwrap();
+        let lost = rehearse(&fleet, None, "sam@contoso.example").unwrap();
         assert!(lost.tokens.iter().all(|token| token.kind == Kind::Push), "{lost:?}");
         assert_eq!(lost.unowned, 1);
-        let other = lost_account("abc", &fleet, None, "vpp@contoso.example").unwrap();
+        let other = rehearse(&fleet, None, "vpp@contoso.example").unwrap();
         assert_eq!(other.tokens.len(), 1);
     }
 
@@ -329,13 +394,58 @@ mod tests {
         let read = read.after.as_ref().unwrap().expires;
         world.entry().facts.expires = None;
         let (fleet, ledger) = ([Desired::Valid(world.tenant.clone())], world.ledger.as_ref().ok());
-        let lost = lost_account("abc", &fleet, ledger, "mdm@contoso.example").unwrap();
+        let lost = rehearse(&fleet, ledger, "mdm@contoso.example").unwrap();
         assert!(read.is_some() && lost.tokens[0].expires == read, "{lost:?}");
     }
 
     #[test]
     fn a_mistyped_account_is_no_calm_answer() {
-        let error = lost_account("abc", &fleet(), None, "sma@contoso.example").unwrap_err();
+        let error = rehearse(&fleet(), None, "sma@contoso.example").unwrap_err();
         assert_eq!(error.near.as_deref(), Some("sam@contoso.example"));
+    }
+
+    #[test]
+    fn a_certificate_that_expired_is_not_said_to_work() {
+        let mut fleet = fleet();
+        let Some(Desired::Valid(fabrikam)) = fleet.get_mut(1) else { panic!("fabrikam") };
+        let expired = world::at("2026-11-19T12:00:00Z");
+        fabrikam.push.as_mut().unwrap().facts.expires = Some(expired);
+        let lost = rehearse(&fleet, None, "sam@contoso.example").unwrap();
+        let token = lost.tokens.iter().find(|token| token.tenant == "fabrikam").unwrap();
+        assert!(token.message.starts_with("It expired, so no device answers."), "{token:?}");
+        assert!(token.message.contains("until about 2026-12-19"), "{token:?}");
+        let letter = &lost.letters.iter().find(|one| one.tenant == "fabrikam").unwrap().text;
+        let human = lost_account_human(&lost, 400);
+        for text in [letter, &human] {
+            assert!(text.contains("push certificate expired on 2026-11-19"), "{text}");
+        }
+        assert!(!letter.contains("works until") && !letter.contains("Devices answer"), "{letter}");
+    }
+
+    #[test]
+    fn an_account_that_only_intune_names_is_known_from_the_last_reading() {
+        let mut world = World::vpp_renewal();
+        let its = |world: &World, account: &str| {
+            let (fleet, ledger) =
+                ([Desired::Valid(world.tenant.clone())], world.ledger.as_ref().ok());
+            rehearse(&fleet, ledger, account).map(|lost| lost.tokens.len())
+        };
+        let read = |world: &mut World| {
+            let line =
+                world.recorded(crate::model::Event::Observed, "99", "run", "2026-10-01T11:00:00Z");
+            line.after.as_mut().unwrap().apple_id = Some("Old@contoso.example".into());
+        };
+        read(&mut world);
+        // A file that is not in Intune yet: until then the earlier token is its account's.
+        assert_eq!(its(&world, "old@contoso.example"), Ok(1));
+        assert_eq!(its(&world, "vpp@contoso.example"), Ok(1));
+        world.entry().file = None;
+        assert_eq!(its(&world, "old@contoso.example").unwrap_err().unowned, 0, "Git says whose");
+        world.entry().facts.apple_id = None;
+        assert_eq!(its(&world, "old@contoso.example"), Ok(1));
+        world.forget();
+        let error = its(&world, "old@contoso.example").unwrap_err();
+        assert_eq!(error.unowned, 1);
+        assert!(error.to_string().contains("may depend on this one all the same"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use super::sitting::{self, Sitting};
 use crate::attention::OpenRenewal;
 use crate::model::{Facts, Problem, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef};
 use crate::report::cell::cell;
-use crate::report::text::{BAD, DIM, HEAD, LOOK, escape, plural, styled, wrap};
+use crate::report::text::{BAD, DIM, HEAD, LOOK, day, escape, plural, styled, wrap};
 
 /// Every sheet of a run, most urgent first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -66,9 +66,16 @@ pub struct Sheet {
     /// Push: whether it is proved that the tenant never had one, so that Create is right at Apple.
     #[serde(default)]
     pub first: bool,
-    /// Whether Intune calls the credential invalid or expired: it is due at once, whatever its date says.
+    /// Whether Intune calls the credential invalid or expired, or Apple revoked it: it is due at once,
+    /// whatever its date says.
     #[serde(default)]
     pub dead: bool,
+    /// Push: since when Apple has the certificate on its list of revoked ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Timestamp>,
+    /// That a run opened the file in Git and refused it, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// How many devices depend on it, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devices: Option<u64>,
@@ -180,7 +187,11 @@ fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
     if sheet.dead && sheet.days_left.is_none_or(|days| days >= 0) {
         let date = sheet.facts.expires.map(|at| format!(", though its date is {at}"));
         let date = date.unwrap_or_default();
-        return (format!("at once: Intune calls the one in use invalid or expired{date}"), BAD);
+        let why = match sheet.revoked {
+            Some(at) => format!("Apple revoked the one in use on {}", day(at)),
+            None => "Intune calls the one in use invalid or expired".to_owned(),
+        };
+        return (format!("at once: {why}{date}"), BAD);
     }
     match (sheet.facts.expires, sheet.days_left) {
         // Days are rounded down, so one day less than nothing began within the last 24 hours.

@@ -38,6 +38,9 @@ pub struct SittingRenewal {
     pub tenant: TenantName,
     pub token: TokenRef,
     pub expires: Option<Timestamp>,
+    /// Whether it does not work any more, by its date or whatever that says, or is gone from Intune.
+    #[serde(default)]
+    pub at_once: bool,
     /// Whether its reviewer has to be ready before it is downloaded: Apple ends the token in use then.
     pub needs_reviewer: bool,
 }
@@ -169,7 +172,10 @@ fn overview(sitting: &Sitting) -> String {
 
 impl SittingRenewal {
     fn told(&self) -> String {
-        let expires = self.expires.map(|at| format!(", expires on {}", day(at)));
+        let expires = match self.at_once {
+            true => Some(", at once".to_owned()),
+            false => self.expires.map(|at| format!(", expires on {}", day(at))),
+        };
         format!("{}: {}{}", self.tenant, label(&self.token), expires.unwrap_or_default())
     }
 }

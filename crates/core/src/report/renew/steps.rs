@@ -10,7 +10,7 @@ use crate::model::{Kind, Sha256, TenantId, shell_word};
 use crate::report::text::{day, escape};
 
 /// For how long after its expiry Apple is known to renew a push certificate.
-const RENEWABLE: Duration = Duration::days(30);
+pub(in crate::report) const RENEWABLE: Duration = Duration::days(30);
 
 /// 80 bits: no two renewals of a fleet are taken for each other.
 const KEY_LENGTH: usize = 20;
@@ -97,6 +97,14 @@ fn steps(sheet: &Sheet) -> Vec<String> {
     if sheet.waiting {
         return waiting_steps(sheet);
     }
+    let spent = sheet.refused.as_ref().map(|refused| {
+        format!("{refused} Do not apply it again. A new file takes its place, as follows.")
+    });
+    spent.into_iter().chain(steps_at_apple(sheet)).collect()
+}
+
+/// What it takes to get a new file.
+fn steps_at_apple(sheet: &Sheet) -> Vec<String> {
     if let Some(restore) = &sheet.restore {
         return restore_steps(sheet, restore);
     }
@@ -109,6 +117,14 @@ fn steps(sheet: &Sheet) -> Vec<String> {
 }
 
 fn waiting_steps(sheet: &Sheet) -> Vec<String> {
+    if let Some(refused) = &sheet.refused {
+        return vec![
+            refused.clone(),
+            "Correct that in the tenant file and have it merged. A new download helps only where the file itself is at fault.".to_owned(),
+            format!("Then run: applecart apply --select {}", sheet.tenant),
+            format!("With a new file instead, run: {}", sheet.next),
+        ];
+    }
     let spoilt = match sheet.token.kind {
         Kind::Enrollment => ": it would make the one in Git useless",
         Kind::Push | Kind::Vpp => "",

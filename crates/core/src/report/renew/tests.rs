@@ -25,6 +25,8 @@ fn sheet(kind: Kind) -> Sheet {
         wrong_destination: None,
         downloaded_by: None,
         dead: false,
+        revoked: None,
+        refused: None,
         devices: None,
         days_left: Some(8),
         server: None,
