@@ -58,6 +58,18 @@ fn is_guard(attribute: &Group) -> bool {
     }
 }
 
+/// The file of `path = "…"`.
+fn path_of(attribute: &Group) -> Option<String> {
+    match trees(attribute.stream()).as_slice() {
+        [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Literal(file)]
+            if name == "path" =>
+        {
+            Some(file.to_string().trim_matches('"').to_owned())
+        }
+        _ => None,
+    }
+}
+
 fn trees(stream: TokenStream) -> Vec<TokenTree> {
     stream.into_iter().collect()
 }
@@ -89,6 +101,7 @@ impl Reader {
     fn level(&mut self, tokens: &[TokenTree], folder: &Path, prefix: &str, mut is_unix: bool) {
         // Until the end of what an attribute stands before.
         let mut is_guarded = false;
+        let mut named = None;
         let mut path = prefix.to_owned();
         for (at, token) in tokens.iter().enumerate() {
             let before = |back: usize| at.checked_sub(back).and_then(|at| tokens.get(at));
@@ -110,6 +123,7 @@ impl Reader {
                 }
                 TokenTree::Group(group) if before(1).is_some_and(|one| is_punct(one, '#')) => {
                     is_guarded |= is_guard(group);
+                    named = named.or_else(|| path_of(group));
                 }
                 TokenTree::Group(group)
                     if before(1).is_some_and(|one| is_punct(one, '!'))
@@ -138,7 +152,13 @@ impl Reader {
                         (sign.as_char(), before(2), before(1))
                         && word == "mod"
                     {
-                        self.module(&name.to_string(), folder, is_unix || is_guarded);
+                        match named.take() {
+                            Some(path) => {
+                                let file = self.file.parent().unwrap().join(path);
+                                self.read(&file, file.parent().unwrap(), is_unix || is_guarded);
+                            }
+                            None => self.module(&name.to_string(), folder, is_unix || is_guarded),
+                        }
                     }
                     is_guarded &= !is_end;
                     path = prefix.to_owned();
@@ -170,6 +190,7 @@ fn nothing_that_only_unix_has_is_used_where_windows_is_compiled() {
         "src/lib.rs",
         "src/main.rs",
         "tests/integration/main.rs",
+        "tests/simulation/main.rs",
         "crates/core/src/lib.rs",
         "crates/io/src/lib.rs",
         "crates/simulator/src/lib.rs",
