@@ -178,12 +178,14 @@ impl Explain for AppError {
                 "Leave out --now to tell people. This shows what would be sent then, for TIME:",
                 "applecart notify --dry-run --now TIME",
             ),
-            Self::NoSuchAccount(unknown) if unknown.unowned > 0 => run(
-                "This writes the accounts that Intune names into Git:",
-                "applecart import --update",
-            ),
-            Self::NoSuchAccount(_) => {
-                run("This lists the Apple Accounts that Git names:", "applecart audit --apple-ids")
+            Self::NoSuchAccount(unknown) => {
+                let list = "This lists the Apple Accounts that Git names:";
+                let mut hints = run(list, "applecart audit --apple-ids");
+                if unknown.unowned > 0 {
+                    let write = "This writes the accounts that Intune names into Git:";
+                    hints.extend(run(write, "applecart import --update"));
+                }
+                hints
             }
             Self::AuditFormat => one("Use --format human or --format json"),
             Self::NothingSelected { select, near } => nothing_selected(select, near),

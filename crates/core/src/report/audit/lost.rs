@@ -73,15 +73,13 @@ pub struct LostLetter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "neither Git nor the last reading of Intune names the Apple Account {account} for any credential{}{}",
-    near.as_ref().map(|near| format!("; was {near} meant?")).unwrap_or_default(),
     if *unowned == 0 {
         String::new()
     } else {
-        format!(
-            ". {} in Git name no account, so they may depend on this one all the same",
-            plural(*unowned, "credential")
-        )
-    }
+        let which = plural(*unowned, "credential");
+        format!(". {which} in Git name no account, and may depend on this one all the same")
+    },
+    near.as_ref().map(|near| format!("; was {near} meant?")).unwrap_or_default()
 )]
 pub struct NoSuchAccount {
     pub account: String,
